@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// samples<T>: a view of n samples (rows) of d features (columns). It never owns and never copies.
+#pragma once
+
+#include <concepts>
+#include <limits>
+#include <span>
+#include <type_traits>
+
+#include "mmd/core/config.hpp"
+#include "mmd/core/errors.hpp"
+
+namespace mmd {
+
+// A dense matrix with strides. Eigen matrices, arrays, maps, refs, blocks and transposes of these all qualify, as do `matrix` and
+// `samples`; expressions such as a + b do not (they have no memory to look at). Nothing here includes Eigen.
+template <class M>
+concept strided_matrix = requires(const M& m) {
+  typename M::Scalar;
+  { m.data() } -> std::convertible_to<const typename M::Scalar*>;
+  { m.rows() } -> std::convertible_to<index_t>;
+  { m.cols() } -> std::convertible_to<index_t>;
+  { m.rowStride() } -> std::convertible_to<index_t>;
+  { m.colStride() } -> std::convertible_to<index_t>;
+};
+
+// Matrices that own their memory (Eigen's and ours name themselves as PlainObject): a view of a temporary one would dangle.
+template <class M>
+concept owning_matrix = strided_matrix<M> && requires { typename M::PlainObject; } && std::same_as<M, typename M::PlainObject>;
+
+// What a statistic accepts as a sample: float or double, rows are observations.
+template <class M>
+concept sample_matrix = strided_matrix<M> && (std::same_as<typename M::Scalar, float> || std::same_as<typename M::Scalar, double>);
+
+template <std::floating_point T>
+class samples {
+ public:
+  using Scalar = T;
+
+  samples() = default;
+  // rows x cols values; element (i, k) is data[i * row_stride + k * col_stride]. Throws invalid_input for negative sizes or no data.
+  samples(const T* data, index_t rows, index_t cols, index_t row_stride, index_t col_stride)
+      : data_(data), rows_(rows), cols_(cols), row_stride_(row_stride), col_stride_(col_stride) {
+    detail::require(rows >= 0, "samples: rows", rows, "0 or more");
+    detail::require(cols >= 0, "samples: cols", cols, "0 or more");
+    detail::require(data != nullptr || rows == 0 || cols == 0, "samples: data", "null", "a pointer to rows x cols values");
+  }
+  // Row-major values. Throws invalid_input unless the span holds exactly rows x cols of them.
+  samples(std::span<const T> values, index_t rows, index_t cols) : samples(values.data(), rows, cols, cols, 1) {
+    const bool fits = cols == 0 || rows <= std::numeric_limits<index_t>::max() / cols;
+    detail::require(fits && static_cast<index_t>(values.size()) == rows * cols, "samples: values.size()", values.size(), "rows x cols values");
+  }
+  template <strided_matrix M>
+    requires std::same_as<typename M::Scalar, T>
+  samples(const M& m) : samples(m.data(), m.rows(), m.cols(), m.rowStride(), m.colStride()) {}
+  template <owning_matrix M>
+    requires std::same_as<typename M::Scalar, T>
+  samples(const M&&) = delete;  // would dangle: give the matrix a name first
+
+  const T* data() const { return data_; }
+  index_t rows() const { return rows_; }
+  index_t cols() const { return cols_; }
+  index_t rowStride() const { return row_stride_; }
+  index_t colStride() const { return col_stride_; }
+  T operator()(index_t i, index_t k) const { return data_[i * row_stride_ + k * col_stride_]; }
+  // Rows first .. first + count - 1, as a view of the same memory.
+  samples middle_rows(index_t first, index_t count) const {
+    detail::require(first >= 0 && first <= rows_, "middle_rows: first", first, "a row of the sample");
+    detail::require(count >= 0 && count <= rows_ - first, "middle_rows: count", count, "no more rows than are left");
+    return count == 0 ? samples(data_, 0, cols_, row_stride_, col_stride_) : samples(data_ + first * row_stride_, count, cols_, row_stride_, col_stride_);
+  }
+
+ private:
+  const T* data_ = nullptr;
+  index_t rows_ = 0, cols_ = 0, row_stride_ = 0, col_stride_ = 0;
+};
+template <strided_matrix M>
+samples(const M&) -> samples<typename M::Scalar>;
+template <std::floating_point T>
+samples(std::span<T>, index_t, index_t) -> samples<std::remove_const_t<T>>;
+
+}  // namespace mmd
