@@ -27,7 +27,9 @@ class invalid_input : public error {
 class io_error : public error {
  public:
   io_error(std::string path, std::uint64_t offset, const std::string& reason)
-      : error(path + ": " + reason + (offset ? " (at byte " + std::to_string(offset) + ")" : std::string())), path_(std::move(path)), offset_(offset) {}
+      : error(path + ": " + reason + (offset ? " (at byte " + std::to_string(offset) + ")" : std::string())),
+        path_(std::move(path)),
+        offset_(offset) {}
   const std::string& path() const noexcept { return path_; }
   std::uint64_t offset() const noexcept { return offset_; }
 
@@ -52,7 +54,9 @@ class device_error : public error {
 class memory_limit_exceeded : public error {
  public:
   memory_limit_exceeded(const std::string& what, std::uint64_t needed, std::uint64_t limit)
-      : error(what + " needs " + std::to_string(needed) + " bytes, but the memory limit is " + std::to_string(limit) + " bytes"), needed_(needed), limit_(limit) {}
+      : error(what + " needs " + std::to_string(needed) + " bytes, but the memory limit is " + std::to_string(limit) + " bytes"),
+        needed_(needed),
+        limit_(limit) {}
   std::uint64_t needed() const noexcept { return needed_; }
   std::uint64_t limit() const noexcept { return limit_; }
 

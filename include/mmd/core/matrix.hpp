@@ -48,7 +48,8 @@ class matrix {
   static std::size_t checked(index_t rows, index_t cols) {
     detail::require(rows >= 0, "matrix: rows", rows, "0 or more");
     detail::require(cols >= 0, "matrix: cols", cols, "0 or more");
-    detail::require(cols == 0 || rows <= std::numeric_limits<index_t>::max() / cols, "matrix: rows", rows, "a size whose product with cols fits an index");
+    detail::require(cols == 0 || rows <= std::numeric_limits<index_t>::max() / cols, "matrix: rows", rows,
+                    "a size whose product with cols fits an index");
     return static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols);
   }
   index_t rows_ = 0, cols_ = 0;

@@ -38,8 +38,8 @@ inline namespace MMD_ISA {
 inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = std::uint64_t{0xD2511F53u} * counter[0], b = std::uint64_t{0xCD9E8D57u} * counter[2];
-    counter = {static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ key[1],
-               static_cast<std::uint32_t>(a)};
+    counter = {static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(b),
+               static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(a)};
     key[0] += 0x9E3779B9u;
     key[1] += 0xBB67AE85u;
   }
@@ -55,7 +55,9 @@ class random_stream {
     constexpr std::uint64_t limit = std::uint64_t{1} << 40;
     detail::require(test < limit, "random_stream: test", test, "less than 2^40");
     detail::require(draw < limit, "random_stream: draw", draw, "less than 2^40");
-    counter_ = {0, static_cast<std::uint32_t>(draw), static_cast<std::uint32_t>(test), static_cast<std::uint32_t>(why) << 16 | static_cast<std::uint32_t>(test >> 32) << 8 | static_cast<std::uint32_t>(draw >> 32)};
+    counter_ = {
+        0, static_cast<std::uint32_t>(draw), static_cast<std::uint32_t>(test),
+        static_cast<std::uint32_t>(why) << 16 | static_cast<std::uint32_t>(test >> 32) << 8 | static_cast<std::uint32_t>(draw >> 32)};
   }
 
   std::uint32_t next32() {

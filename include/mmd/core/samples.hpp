@@ -26,11 +26,13 @@ concept strided_matrix = requires(const M& m) {
 
 // Matrices that own their memory (Eigen's and ours name themselves as PlainObject): a view of a temporary one would dangle.
 template <class M>
-concept owning_matrix = strided_matrix<M> && requires { typename M::PlainObject; } && std::same_as<M, typename M::PlainObject>;
+concept owning_matrix = strided_matrix<M> && requires {
+  typename M::PlainObject;
+} && std::same_as<M, typename M::PlainObject>;
 
 // What a statistic accepts as a sample: float or double, rows are observations.
 template <class M>
-concept sample_matrix = strided_matrix<M> && (std::same_as<typename M::Scalar, float> || std::same_as<typename M::Scalar, double>);
+concept sample_matrix = strided_matrix<M> &&(std::same_as<typename M::Scalar, float> || std::same_as<typename M::Scalar, double>);
 
 template <std::floating_point T>
 class samples {
@@ -48,14 +50,14 @@ class samples {
   // Row-major values. Throws invalid_input unless the span holds exactly rows x cols of them.
   samples(std::span<const T> values, index_t rows, index_t cols) : samples(values.data(), rows, cols, cols, 1) {
     const bool fits = cols == 0 || rows <= std::numeric_limits<index_t>::max() / cols;
-    detail::require(fits && static_cast<index_t>(values.size()) == rows * cols, "samples: values.size()", values.size(), "rows x cols values");
+    detail::require(fits && static_cast<index_t>(values.size()) == rows * cols, "samples: values.size()", values.size(),
+                    "rows x cols values");
   }
   template <strided_matrix M>
-    requires std::same_as<typename M::Scalar, T>
-  samples(const M& m) : samples(m.data(), m.rows(), m.cols(), m.rowStride(), m.colStride()) {}
+  requires std::same_as<typename M::Scalar, T> samples(const M& m) : samples(m.data(), m.rows(), m.cols(), m.rowStride(), m.colStride()) {}
   template <owning_matrix M>
-    requires std::same_as<typename M::Scalar, T>
-  samples(const M&&) = delete;  // would dangle: give the matrix a name first
+  requires std::same_as<typename M::Scalar, T> samples(const M&&)
+  = delete;  // would dangle: give the matrix a name first
 
   const T* data() const { return data_; }
   index_t rows() const { return rows_; }
@@ -67,7 +69,8 @@ class samples {
   samples middle_rows(index_t first, index_t count) const {
     detail::require(first >= 0 && first <= rows_, "middle_rows: first", first, "a row of the sample");
     detail::require(count >= 0 && count <= rows_ - first, "middle_rows: count", count, "no more rows than are left");
-    return count == 0 ? samples(data_, 0, cols_, row_stride_, col_stride_) : samples(data_ + first * row_stride_, count, cols_, row_stride_, col_stride_);
+    return count == 0 ? samples(data_, 0, cols_, row_stride_, col_stride_)
+                      : samples(data_ + first * row_stride_, count, cols_, row_stride_, col_stride_);
   }
 
  private:
