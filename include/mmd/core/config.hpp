@@ -28,13 +28,6 @@
 #define MMD_STRING_(a) #a
 #define MMD_STRING(a) MMD_STRING_(a)
 
-#define MMD_BEGIN_ISA \
-  namespace mmd {     \
-  inline namespace MMD_ISA {
-#define MMD_END_ISA \
-  }                 \
-  }
-
 #if defined(__CUDACC__)
 #define MMD_HD __host__ __device__
 #else

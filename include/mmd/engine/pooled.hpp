@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// What a pass over all pairs reads: one or more groups of rows, taken together.
+#pragma once
+
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mmd/core/samples.hpp"
+
+namespace mmd {
+
+// Rows are numbered 0..N-1 through all groups.
+struct layout {
+  index_t rows = 0;
+  std::vector<index_t> group_rows;
+  std::vector<double> diagonal;  // k(z, z) of every row; the reducers see a zero diagonal
+  int groups() const { return static_cast<int>(group_rows.size()); }
+};
+
+// The pooled samples. With an `order` (a permutation of 0..N-1) the pass sees row order[p] at position p, and one single group: nothing it
+// computes can know which sample a row came from. `skip` names pairs of groups (g <= h) whose kernel values are not evaluated.
+template <class T>
+struct pooled {
+  std::vector<samples<T>> groups;
+  std::vector<index_t> order = {};
+  std::vector<std::pair<int, int>> skip = {};
+
+  index_t rows() const {
+    index_t n = 0;
+    for (const auto& g : groups) n += g.rows();
+    return n;
+  }
+  index_t cols() const { return groups.empty() ? 0 : groups.front().cols(); }
+};
+
+template <sample_matrix X, sample_matrix Y>
+requires std::same_as<typename X::Scalar, typename Y::Scalar>
+auto pool(const X& x, const Y& y) { return pooled<typename X::Scalar>{{samples<typename X::Scalar>(x), samples<typename X::Scalar>(y)}}; }
+
+inline namespace MMD_ISA {
+
+// Throws invalid_input unless x has at least `least` rows, one column, and finite values only.
+template <class T>
+void check_sample(const samples<T>& x, const char* name, index_t least = 1) {
+  const std::string argument(name);
+  detail::require(x.rows() >= least, (argument + ".rows()").c_str(), x.rows(), least == 1 ? "at least 1" : "at least 2");
+  detail::require(x.cols() >= 1, (argument + ".cols()").c_str(), x.cols(), "at least 1");
+  for (index_t i = 0; i < x.rows(); ++i) {
+    for (index_t k = 0; k < x.cols(); ++k) {
+      if (!std::isfinite(x(i, k))) {
+        detail::reject((argument + "(" + std::to_string(i) + ", " + std::to_string(k) + ")").c_str(), x(i, k), "a finite number");
+      }
+    }
+  }
+}
+// The same for both samples, which need equally many columns.
+template <class T>
+void check_samples(const samples<T>& x, const samples<T>& y, index_t least = 1) {
+  check_sample(x, "x", least);
+  check_sample(y, "y", least);
+  detail::require(x.cols() == y.cols(), "y.cols()", y.cols(), ("as many columns as x, " + std::to_string(x.cols())).c_str());
+}
+
+}  // namespace MMD_ISA
+}  // namespace mmd

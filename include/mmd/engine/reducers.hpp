@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// What a pass can keep of the kernel matrix K (zero diagonal) of the pooled samples. Reducers are plain data: what a statistic needs of K.
+// Each backend knows how to add a piece of K to each of them. Tiles are summed in T, everything larger in double and in an order fixed by
+// the sizes alone: the same bits for any number of threads.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <vector>
+
+#include "mmd/engine/pooled.hpp"
+
+namespace mmd {
+
+// The work is cut into parts by the sizes alone; every part fills a copy of the prepared reducer, and the copies are merged in order.
+// A reducer whose pieces write disjoint entries says `shared = true`: all parts then fill the one object.
+template <class R>
+concept reducer = std::copyable<R> && requires(R& r, const R& part, const layout& lay) {
+  { R::shared } -> std::convertible_to<bool>;
+  r.prepare(lay);  // sizes the result and sets it to zero
+  r.merge(part);
+};
+
+namespace detail {
+inline namespace MMD_ISA {
+inline void add_to(std::vector<double>& sum, const std::vector<double>& part) {
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += part[i];
+}
+}  // namespace MMD_ISA
+}  // namespace detail
+
+inline namespace MMD_ISA {
+
+// sums(i, g): the sum of row i of K over the columns of group g; with `absolute`, of |K|. N x groups doubles.
+struct row_sums {
+  bool absolute = false;
+  index_t rows = 0;
+  int groups = 0;
+  std::vector<double> sums = {};
+  double operator()(index_t i, int g) const { return sums[static_cast<std::size_t>(g * rows + i)]; }
+
+  static constexpr bool shared = false;
+  void prepare(const layout& l) {
+    rows = l.rows;
+    groups = l.groups();
+    sums.assign(static_cast<std::size_t>(rows * groups), 0);
+  }
+  void merge(const row_sums& o) { detail::add_to(sums, o.sums); }
+};
+
+// sums(a, b): the sum of K over bin a x bin b; diagonal[a]: the sum of k(z, z) over bin a. Bin a is the next bin_rows[a] rows; the sizes
+// add up to N. s x s doubles.
+struct block_sums {
+  std::vector<index_t> bin_rows;
+  std::vector<double> sums = {}, diagonal = {};
+  std::vector<int> bin = {};  // of each row
+  index_t bins() const { return static_cast<index_t>(bin_rows.size()); }
+  double operator()(index_t a, index_t b) const { return sums[static_cast<std::size_t>(a * bins() + b)]; }
+
+  static constexpr bool shared = false;
+  void prepare(const layout& l) {
+    bin.clear();
+    for (std::size_t b = 0; b < bin_rows.size(); ++b) {
+      detail::require(bin_rows[b] >= 1, "block_sums: bin_rows", bin_rows[b], "at least one row in every bin");
+      bin.insert(bin.end(), static_cast<std::size_t>(bin_rows[b]), static_cast<int>(b));
+    }
+    detail::require(static_cast<index_t>(bin.size()) == l.rows, "block_sums: the sum of bin_rows", bin.size(), "the number of pooled rows");
+    sums.assign(bin_rows.size() * bin_rows.size(), 0);
+    diagonal.assign(bin_rows.size(), 0);
+    for (std::size_t i = 0; i < bin.size(); ++i) diagonal[static_cast<std::size_t>(bin[i])] += l.diagonal[i];
+  }
+  void merge(const block_sums& o) { detail::add_to(sums, o.sums); }
+};
+
+// N x B vectors of small integers (labels 0 and 1, signs -1 and 1), in blocks of eight columns, [block][row][8], so that a product streams
+// through them. N B bytes.
+class label_matrix {
+ public:
+  label_matrix(index_t rows, index_t columns)
+      : rows_(rows), columns_(columns), values_(static_cast<std::size_t>((columns + 7) / 8 * 8 * rows)) {}
+  index_t rows() const { return rows_; }
+  index_t columns() const { return columns_; }
+  std::int8_t& operator()(index_t i, index_t b) { return values_[static_cast<std::size_t>((b / 8 * rows_ + i) * 8 + b % 8)]; }
+  std::int8_t operator()(index_t i, index_t b) const { return values_[static_cast<std::size_t>((b / 8 * rows_ + i) * 8 + b % 8)]; }
+  const std::int8_t* at(index_t i, index_t b) const { return &values_[static_cast<std::size_t>((b / 8 * rows_ + i) * 8 + b % 8)]; }
+
+ private:
+  index_t rows_, columns_;
+  std::vector<std::int8_t> values_;
+};
+
+// value[b] = v_b' K v_b for the columns v_b of a label matrix.
+struct quadratic_forms {
+  const label_matrix* labels;
+  std::vector<double> value = {};
+  explicit quadratic_forms(const label_matrix& l) : labels(&l) {}
+  explicit quadratic_forms(const label_matrix&&) = delete;
+
+  static constexpr bool shared = false;
+  void prepare(const layout& l) {
+    detail::require(labels->rows() == l.rows, "quadratic_forms: labels.rows()", labels->rows(), "one label for each pooled row");
+    value.assign(static_cast<std::size_t>(labels->columns()), 0);
+  }
+  void merge(const quadratic_forms& o) { detail::add_to(value, o.value); }
+};
+
+// pairs[i] = k(x_i, y_i) for two groups of equal size, for the paired estimators.
+struct paired_values {
+  std::vector<double> pairs = {};
+
+  static constexpr bool shared = true;
+  void prepare(const layout& l) {
+    detail::require(l.groups() == 2 && l.group_rows[0] == l.group_rows[1], "y.rows()", l.group_rows.back(),
+                    "two samples of equal size for a paired estimator");
+    pairs.assign(static_cast<std::size_t>(l.group_rows[0]), 0);
+  }
+  void merge(const paired_values&) {}
+};
+
+// The whole matrix, for small samples and for callers' own statistics: N x N values, the true diagonal included.
+template <class T>
+struct gram {
+  index_t rows = 0;
+  std::vector<T> values = {};
+  T operator()(index_t i, index_t j) const { return values[static_cast<std::size_t>(i * rows + j)]; }
+
+  static constexpr bool shared = true;
+  void prepare(const layout& l) {
+    rows = l.rows;
+    values.assign(static_cast<std::size_t>(rows) * static_cast<std::size_t>(rows), T(0));
+    for (index_t i = 0; i < rows; ++i)
+      values[static_cast<std::size_t>(i * rows + i)] = static_cast<T>(l.diagonal[static_cast<std::size_t>(i)]);
+  }
+  void merge(const gram&) {}
+};
+
+}  // namespace MMD_ISA
+}  // namespace mmd
