@@ -94,7 +94,7 @@ def check(gold, weights):
         pairs += [(g, gold[f"{name}.grad.{k}"]) for k, g in found.items()]
         for a, b in pairs:
             scale = b.norm() if b.norm() > 1e-12 else torch.ones(())
-            worst = max(worst, float((a - b).norm() / scale))
+            worst = max(worst, ((a - b).norm() / scale).item())
     return worst
 
 
