@@ -27,8 +27,8 @@ struct CountBand {
   index_t low = 0, high = 0;
 };
 
-inline namespace MMD_ISA {
 namespace detail {
+inline namespace MMD_ISA {
 
 // log Gamma(x), x > 0.
 inline double log_gamma(double x) {
@@ -65,7 +65,10 @@ inline void require_beta(const char* what_a, double a, const char* what_b, doubl
   require(std::isfinite(a) && a > 0, what_a, a, "a finite number above 0");
   require(std::isfinite(b) && b > 0, what_b, b, "a finite number above 0");
 }
+}  // namespace MMD_ISA
 }  // namespace detail
+
+inline namespace MMD_ISA {
 
 // P(X <= x) for X ~ Beta(a, b): the regularised incomplete beta function I_x(a, b). Throws invalid_input unless a, b > 0 and 0 <= x <= 1.
 inline double beta_cdf(double x, double a, double b) {

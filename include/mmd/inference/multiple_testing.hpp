@@ -25,8 +25,8 @@ enum class dependence {
   positive_regression,   // PRDS (Benjamini and Yekutieli 2001, section 2): for example conformal p-values that share a calibration set
 };
 
-inline namespace MMD_ISA {
 namespace detail {
+inline namespace MMD_ISA {
 
 inline std::vector<index_t> ascending_p_values(const char* what, std::span<const double> p) {
   require(!p.empty(), what, 0, "at least one p-value");
@@ -53,7 +53,10 @@ inline std::vector<double> step_up(const char* what, std::span<const double> p, 
   }
   return adjusted;
 }
+}  // namespace MMD_ISA
 }  // namespace detail
+
+inline namespace MMD_ISA {
 
 // min(1, m p). Controls the probability of any false rejection. Validity: any dependence.
 inline std::vector<double> bonferroni(std::span<const double> p) {

@@ -8,6 +8,8 @@
 
 namespace mmd {
 
+inline namespace MMD_ISA {
+
 template <class V>
 struct dual {
   V v, d;
@@ -36,4 +38,5 @@ struct dual {
   }
 };
 
+}  // namespace MMD_ISA
 }  // namespace mmd

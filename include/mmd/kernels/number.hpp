@@ -10,6 +10,8 @@
 
 namespace mmd {
 
+inline namespace MMD_ISA {
+
 template <class T>
 struct number {
   T v;
@@ -50,4 +52,5 @@ struct number {
   }
 };
 
+}  // namespace MMD_ISA
 }  // namespace mmd

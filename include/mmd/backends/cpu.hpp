@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+// The CPU backend: one pass over the tiles of the (symmetric) kernel matrix of the pooled samples. The matrix itself never exists.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <tuple>
+#include <vector>
+
+#include "mmd/backends/cpu/add.hpp"
+#include "mmd/backends/cpu/evaluator.hpp"
+#include "mmd/backends/cpu/parallel.hpp"
+#include "mmd/core/progress.hpp"
+
+namespace mmd {
+namespace detail {
+inline namespace MMD_ISA {
+
+template <class R>
+auto copy_or_pointer(R& r) {
+  if constexpr (R::shared) {
+    return &r;
+  } else {
+    return R(r);
+  }
+}
+template <class R>
+R& object(R& r) {
+  return r;
+}
+template <class R>
+R& object(R*& r) {
+  return *r;
+}
+
+// The panels of the pooled rows; fills in the layout's sizes.
+template <class T>
+std::vector<panel> make_panels(const pooled<T>& z, layout& lay) {
+  std::vector<index_t> sizes;
+  for (const auto& g : z.groups) {
+    require(g.rows() >= 1, "group.rows()", g.rows(), "at least 1");
+    require(g.cols() == z.cols(), "group.cols()", g.cols(), "as many columns as the first group");
+    sizes.push_back(g.rows());
+  }
+  require(!sizes.empty(), "groups", 0, "at least one group of rows");
+  if (!z.order.empty()) {
+    require(static_cast<index_t>(z.order.size()) == z.rows(), "order.size()", z.order.size(), "one position for each row");
+    sizes = {z.rows()};
+  }
+  std::vector<panel> panels;
+  index_t packed = 0;
+  for (std::size_t g = 0; g < sizes.size(); ++g) {
+    const index_t n = sizes[g], count = (n + panel_rows - 1) / panel_rows;
+    for (index_t p = 0; p < count; ++p) {
+      const index_t a = n * p / count, b = n * (p + 1) / count;
+      const int padded = static_cast<int>((b - a + group_width<T> - 1) / group_width<T> * group_width<T>);
+      panels.push_back({lay.rows + a, static_cast<int>(b - a), padded, static_cast<int>(g), packed});
+      packed += padded;
+    }
+    lay.rows += n;
+    lay.group_rows.push_back(n);
+  }
+  return panels;
+}
+
+}  // namespace MMD_ISA
+}  // namespace detail
+
+inline namespace MMD_ISA {
+
+class cpu {
+ public:
+  int threads = 0;                                      // 0: as many as OpenMP offers
+  std::uint64_t memory_limit = std::uint64_t{4} << 30;  // bytes that one call may take beyond its arguments and results
+  progress_callback progress = {};
+
+  // One pass over all pairs of pooled rows, feeding every reducer.
+  template <class T, kernel K, cpu_reducer<T>... R>
+  layout reduce(const K& k, const pooled<T>& z, R&... reducers) const {
+    layout lay;
+    const auto panels = detail::make_panels(z, lay);
+    const auto spaces = detail::make_spaces(k, lay, panels, z, slots_of<K>{});
+    const auto eval = detail::make_evaluator(k, spaces, slots_of<K>{});
+    lay.diagonal.resize(detail::at(lay.rows));
+    for (const panel& p : panels) {
+      for (int r = 0; r < p.rows; ++r) lay.diagonal[detail::at(p.first + r)] = eval.at_same_point(p.packed + r);
+    }
+    const index_t np = static_cast<index_t>(panels.size()), tiles = np * (np + 1) / 2, parts = std::clamp<index_t>(tiles / 8, 1, 64);
+    (reducers.prepare(lay), ...);
+    using results = std::tuple<std::conditional_t<R::shared, R*, R>...>;
+    std::vector<results> part(detail::at(parts), results(detail::copy_or_pointer(reducers)...));
+    for_each(parts, [&](index_t p) {
+      constexpr int slots = decltype(eval)::n, size = panel_rows * (panel_rows + detail::micro_columns<T>);
+      const detail::aligned<T> buffer(std::size_t{slots} * size);
+      T* out[slots];
+      for (int s = 0; s < slots; ++s) out[s] = buffer.p + s * size;
+      index_t n = tiles * p / parts, i = 0, before = 0;  // n-th tile of the upper triangle, by rows
+      while (before + np - i <= n) before += np - i++;
+      for (index_t j = i + n - before, end = tiles * (p + 1) / parts; n < end; ++n, ++j) {
+        if (j == np) j = ++i;
+        const panel &I = panels[detail::at(i)], &J = panels[detail::at(j)];
+        if (std::find(z.skip.begin(), z.skip.end(), std::pair(I.group, J.group)) != z.skip.end()) continue;
+        eval(I, J, i == j, out);
+        const tile<T> t{out[0], panel_rows, I, J, i == j};
+        std::apply([&](auto&... r) { (add(detail::object(r), t), ...); }, part[detail::at(p)]);
+      }
+    });
+    for (auto& p : part) {
+      [&]<std::size_t... r>(std::index_sequence<r...>) {
+        (
+            [&] {
+              if constexpr (!R::shared) reducers.merge(std::get<r>(p));
+            }(),
+            ...);
+      }
+      (std::index_sequence_for<R...>{});
+    }
+    return lay;
+  }
+
+  // f(0), ..., f(count - 1) in parallel; what the lowest of them throws is thrown again here.
+  template <class F>
+  void for_each(index_t count, F&& f) const {
+    detail::parallel_for(threads, count, std::forward<F>(f));
+  }
+  void report(std::string_view stage, std::uint64_t done, std::uint64_t total) const { detail::report(progress, stage, done, total); }
+};
+
+}  // namespace MMD_ISA
+}  // namespace mmd

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// How a tile is added to each reducer.
+#pragma once
+
+#include <algorithm>
+
+#include "mmd/backends/cpu/features.hpp"
+#include "mmd/engine/reducers.hpp"
+
+namespace mmd {
+namespace detail {
+inline namespace MMD_ISA {
+inline std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
+}  // namespace MMD_ISA
+}  // namespace detail
+
+inline namespace MMD_ISA {
+
+template <class T>
+void add(row_sums& r, const tile<T>& t) {
+  using S = simd<T>;
+  constexpr int W = S::width;
+  S row[panel_rows / W];
+  for (int i = 0; i < t.I.padded; i += W) row[i / W] = S(T(0));
+  double *to_i = &r.sums[detail::at(t.J.group * r.rows + t.I.first)], *to_j = &r.sums[detail::at(t.I.group * r.rows + t.J.first)];
+  for (int j = 0; j < t.J.rows; ++j) {
+    S c = T(0);
+    for (int i = 0; i < t.I.padded; i += W) {
+      S k = S::load(t.k + j * t.ld + i);
+      if (r.absolute) k = abs(k);
+      row[i / W] += k;
+      c += k;
+    }
+    if (!t.diagonal) to_j[j] += static_cast<double>(c.sum());  // a diagonal tile is symmetric: its row sums hold everything
+  }
+  T sum[panel_rows];
+  for (int i = 0; i < t.I.padded; i += W) row[i / W].store(sum + i);
+  for (int i = 0; i < t.I.rows; ++i) to_i[i] += static_cast<double>(sum[i]);
+}
+
+template <class T>
+void add(block_sums& r, const tile<T>& t) {
+  using S = simd<T>;
+  constexpr int W = S::width;
+  const int *bi = r.bin.data() + t.I.first, *bj = r.bin.data() + t.J.first;
+  const index_t bins = r.bins();
+  for (int j = 0; j < t.J.rows;) {
+    S row[panel_rows / W];
+    const int b = bj[j];
+    for (int i = 0; i < t.I.padded; i += W) row[i / W] = S(T(0));
+    for (; j < t.J.rows && bj[j] == b; ++j) {
+      for (int i = 0; i < t.I.padded; i += W) row[i / W] += S::load(t.k + j * t.ld + i);
+    }
+    T sum[panel_rows];
+    for (int i = 0; i < t.I.padded; i += W) row[i / W].store(sum + i);
+    for (int i = 0; i < t.I.rows;) {
+      const int a = bi[i];
+      double v = 0;
+      for (; i < t.I.rows && bi[i] == a; ++i) v += static_cast<double>(sum[i]);
+      r.sums[detail::at(a * bins + b)] += v;
+      if (!t.diagonal) r.sums[detail::at(b * bins + a)] += v;  // a diagonal tile holds both orders
+    }
+  }
+}
+
+// Eight columns at a time: K_IJ V_J, then the products with V_I.
+template <class T>
+void add(quadratic_forms& r, const tile<T>& t) {
+  constexpr int G = detail::group_width<T>, C = detail::micro_columns<T>;
+  alignas(64) T product[C * panel_rows];
+  alignas(64) T labels[8 * panel_rows];
+  const index_t columns = static_cast<index_t>(r.value.size());
+  for (index_t b = 0; b < columns; b += 8) {
+    const std::int8_t* v = r.labels->at(t.J.first, b);
+    for (int j = 0; j < 8 * t.J.rows; ++j) labels[j] = static_cast<T>(v[j]);
+    for (int part = 0; part < 8; part += C) {
+      for (int i = 0; i < t.I.padded; i += G)
+        detail::micro<detail::multiply>(t.k + i, t.ld, labels + part, 8, t.J.rows, false, product + i, panel_rows);
+      const std::int8_t* u = r.labels->at(t.I.first, b) + part;
+      double q[C] = {};
+      for (int i = 0; i < t.I.rows; ++i, u += 8) {
+        for (int c = 0; c < C; ++c) q[c] += static_cast<double>(product[c * panel_rows + i]) * u[c];
+      }
+      for (index_t c = 0; c < C && b + part + c < columns; ++c) r.value[detail::at(b + part + c)] += t.diagonal ? q[c] : 2 * q[c];
+    }
+  }
+}
+
+template <class T>
+void add(paired_values& r, const tile<T>& t) {
+  if (t.I.group != 0 || t.J.group != 1) return;
+  const index_t shift = static_cast<index_t>(r.pairs.size()) + t.I.first - t.J.first;  // row i of I is paired with row i + shift of J
+  for (index_t i = std::max<index_t>(0, -shift); i < std::min<index_t>(t.I.rows, t.J.rows - shift); ++i) {
+    r.pairs[detail::at(t.I.first + i)] = static_cast<double>(t.k[(i + shift) * t.ld + i]);
+  }
+}
+
+// Every entry belongs to one tile.
+template <class U, class T>
+void add(gram<U>& r, const tile<T>& t) {
+  for (int j = 0; j < t.J.rows; ++j) {
+    for (int i = 0; i < t.I.rows; ++i) {
+      const index_t a = t.I.first + i, b = t.J.first + j;
+      if (a != b)
+        r.values[detail::at(a * r.rows + b)] = r.values[detail::at(b * r.rows + a)] =
+            static_cast<U>(t.k[static_cast<index_t>(j) * t.ld + i]);
+    }
+  }
+}
+
+template <class R, class T>
+concept cpu_reducer = reducer<R> && requires(R& r, const tile<T>& t) {
+  add(r, t);
+};
+
+}  // namespace MMD_ISA
+}  // namespace mmd

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// The micro-kernel of every product in the library, and panels of rows packed for it.
+#pragma once
+
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "mmd/backends/cpu/simd.hpp"
+
+namespace mmd {
+namespace detail {
+inline namespace MMD_ISA {
+
+template <class T>
+struct aligned {
+  T* p = nullptr;
+  explicit aligned(std::size_t n = 0) : p(static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64}))) {}
+  aligned(aligned&& o) noexcept : p(std::exchange(o.p, nullptr)) {}
+  aligned& operator=(aligned&&) = delete;
+  ~aligned() { ::operator delete (p, std::align_val_t{64}); }
+};
+template <class T>
+inline constexpr int group_width = 2 * simd<T>::width;  // rows interleaved in a packed copy
+template <class T>
+inline constexpr int micro_columns = simd<T>::width == 16 ? 8 : 4;
+
+struct multiply {
+  template <class V>
+  static V step(V c, V x, V y) {
+    return fma(x, y, c);
+  }
+};
+struct absolute_difference {
+  template <class V>
+  static V step(V c, V x, V y) {
+    return c + abs(x - y);
+  }
+};
+
+// c(i, j) (+)= sum_k step(a_i[k], b_j[k]) for two packs of i and `micro_columns` j.
+template <class Step, class T>
+[[gnu::noinline]] void micro(const T* a, index_t a_stride, const T* b, index_t b_stride, index_t depth, bool add, T* out, index_t ld) {
+  using S = simd<T>;
+  constexpr int W = S::width, C = micro_columns<T>;
+  S c0[C], c1[C];
+  for (int j = 0; j < C; ++j) c0[j] = c1[j] = S(T(0));
+  for (; depth > 0; --depth, a += a_stride, b += b_stride) {
+    const S x0 = S::load(a), x1 = S::load(a + W);
+#pragma GCC unroll 8
+    for (int j = 0; j < C; ++j) {
+      const S y = b[j];
+      c0[j] = Step::step(c0[j], x0, y);
+      c1[j] = Step::step(c1[j], x1, y);
+    }
+  }
+  for (int j = 0; j < C; ++j, out += ld) {
+    if (add) {
+      c0[j] += S::load(out);
+      c1[j] += S::load(out + W);
+    }
+    c0[j].store(out);
+    c1[j].store(out + W);
+  }
+}
+
+}  // namespace MMD_ISA
+}  // namespace detail
+}  // namespace mmd
