@@ -19,10 +19,10 @@ namespace mmd {
 
 // What is known of how p-values of one family depend on each other.
 enum class dependence {
-  arbitrary,             // nothing is known
-  shared_draws,          // permutation tests that used the same draws (batches of small tests)
-  independent,           // separate data and separate draws for each test
-  positive_regression,   // PRDS (Benjamini and Yekutieli 2001, section 2): for example conformal p-values that share a calibration set
+  arbitrary,            // nothing is known
+  shared_draws,         // permutation tests that used the same draws (batches of small tests)
+  independent,          // separate data and separate draws for each test
+  positive_regression,  // PRDS (Benjamini and Yekutieli 2001, section 2): for example conformal p-values that share a calibration set
 };
 
 namespace detail {

@@ -9,6 +9,15 @@ mp.dps = 60
 
 
 def cdf(x, a, b):
+    if a > 100 and a == int(a) and b == int(b):  # the binomial tail: exact where the hypergeometric series is slow
+        n, x, j = int(a + b) - 1, mpf(x), int(a)
+        term = binomial(n, j) * x**j * (1 - x) ** (n - j)
+        total = mpf(0)
+        while j <= n and (j < n * x + 10 or term > total * mpf(10) ** -55):
+            total += term
+            term *= x / (1 - x) * (n - j) / (j + 1)
+            j += 1
+        return total
     return betainc(a, b, 0, mpf(x), regularized=True)
 
 
