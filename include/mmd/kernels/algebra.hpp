@@ -51,9 +51,16 @@ struct is_kernel_node<product_of<A, B>> : std::true_type {};
 template <class F, class A>
 struct is_kernel_node<mapped<F, A>> : std::true_type {};
 
-// What every statistic accepts: a basic kernel, or an expression of kernels.
+// What every statistic accepts: a basic kernel, or an expression of kernels. In two steps, so that a compiler's message names the one that
+// fails: a kernel says what it reads, and it takes every kind of number, not only float.
 template <class K>
-concept kernel = basic_kernel<K> || is_kernel_node<K>::value;
+concept says_what_it_reads = is_kernel_node<K>::value || requires {
+  { K::reads } -> std::convertible_to<pair>;
+};
+template <class K>
+concept takes_every_number = is_kernel_node<K>::value || basic_kernel<K>;
+template <class K>
+concept kernel = says_what_it_reads<K> && takes_every_number<K>;
 
 template <kernel A, kernel B>
 sum_of<A, B> operator+(A a, B b) {
