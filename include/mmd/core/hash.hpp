@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "mmd/core/config.hpp"
@@ -49,6 +50,13 @@ constexpr std::uint64_t fmix64(std::uint64_t h) {
   h = (h ^ h >> 33) * 0xff51afd7ed558ccdull;
   h = (h ^ h >> 33) * 0xc4ceb9fe1a85ec53ull;
   return h ^ h >> 33;
+}
+
+// 16 hexadecimal digits.
+inline std::string hexadecimal(std::uint64_t number) {
+  std::string digits(16, '0');
+  for (std::size_t i = digits.size(); i-- > 0; number >>= 4) digits[i] = "0123456789abcdef"[number & 15];
+  return digits;
 }
 
 }  // namespace MMD_ISA

@@ -66,14 +66,14 @@ inline npy_header checked_npy_header(std::span<const std::byte> file, const std:
   const npy_header header = npy_header_parser(file, name).parse();
   const std::uint64_t there = file.size() - header.data_begin;
   const std::uint64_t rows = static_cast<std::uint64_t>(header.rows), cols = static_cast<std::uint64_t>(header.cols);
-  const std::uint64_t row_limit = std::numeric_limits<std::uint64_t>::max() / bytes_of(header.type) / cols;
+  const std::uint64_t row_limit = std::numeric_limits<std::uint64_t>::max() / npy_bytes(header.type) / cols;
   const std::string promised =
-      std::to_string(rows) + " x " + std::to_string(cols) + " values of " + std::to_string(bytes_of(header.type)) + " bytes";
-  if (rows > row_limit || rows * cols * bytes_of(header.type) > there) {
+      std::to_string(rows) + " x " + std::to_string(cols) + " values of " + std::to_string(npy_bytes(header.type)) + " bytes";
+  if (rows > row_limit || rows * cols * npy_bytes(header.type) > there) {
     throw io_error(name, file.size(),
                    "not a usable .npy file: truncated: " + promised + " expected, " + std::to_string(there) + " bytes are there");
   }
-  const std::uint64_t needed = rows * cols * bytes_of(header.type);
+  const std::uint64_t needed = rows * cols * npy_bytes(header.type);
   if (needed < there) {
     throw io_error(name, header.data_begin + needed,
                    "not a usable .npy file: " + std::to_string(there - needed) + " bytes follow its " + promised);
@@ -117,7 +117,7 @@ inline namespace MMD_ISA {
 
 // The same bytes as numpy's: version 1.0, room for the first size to grow to 21 digits, padded so that the values start on 64 bytes.
 inline std::string npy_preamble(npy_type type, index_t rows, index_t cols) {
-  std::string header = std::string("{'descr': '") + name_of(type) + "', 'fortran_order': False, 'shape': (" + std::to_string(rows) + ", " +
+  std::string header = std::string("{'descr': '") + npy_name(type) + "', 'fortran_order': False, 'shape': (" + std::to_string(rows) + ", " +
                        std::to_string(cols) + "), }";
   header.append(21 - std::to_string(rows).size(), ' ');
   header.append(63 - (10 + header.size()) % 64, ' ');

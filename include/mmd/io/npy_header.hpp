@@ -23,8 +23,8 @@ struct npy_header {
   std::size_t data_begin = 0;  // of the values, in bytes from the start of the file
 };
 inline constexpr std::size_t npy_header_limit = 65536;
-inline constexpr std::size_t bytes_of(npy_type type) { return type == npy_type::f2 ? 2 : type == npy_type::f4 ? 4 : 8; }
-inline constexpr const char* name_of(npy_type type) { return type == npy_type::f2 ? "<f2" : type == npy_type::f4 ? "<f4" : "<f8"; }
+inline constexpr std::size_t npy_bytes(npy_type type) { return type == npy_type::f2 ? 2 : type == npy_type::f4 ? 4 : 8; }
+inline constexpr const char* npy_name(npy_type type) { return type == npy_type::f2 ? "<f2" : type == npy_type::f4 ? "<f4" : "<f8"; }
 }  // namespace detail
 
 namespace detail {
