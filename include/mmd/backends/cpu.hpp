@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "mmd/backends/cpu/add.hpp"
+#include "mmd/backends/cpu/add_weighted.hpp"
 #include "mmd/backends/cpu/evaluator.hpp"
 #include "mmd/backends/cpu/parallel.hpp"
+#include "mmd/backends/cpu/spaces.hpp"
 #include "mmd/core/progress.hpp"
 
 namespace mmd {
@@ -79,7 +81,8 @@ class cpu {
   layout reduce(const K& k, const pooled<T>& z, R&... reducers) const {
     layout lay;
     const auto panels = detail::make_panels(z, lay);
-    const auto spaces = detail::make_spaces(k, lay, panels, z, slots_of<K>{});
+    const detail::space_sources<T> sources(k, z, slots_of<K>{});
+    const auto spaces = detail::pack_spaces<T>(threads, lay, panels, sources);
     const auto eval = detail::make_evaluator(k, spaces, slots_of<K>{});
     lay.diagonal.resize(detail::at(lay.rows));
     for (const panel& p : panels) {
