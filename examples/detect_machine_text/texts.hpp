@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// What the commands read: embeddings (.npy, with labels in the .tsv beside it) or texts (.jsonl), brought to one form.
+#pragma once
+
+#include <mmd/mmd.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace detect {
+
+// Columns are empty where the file does not give them, else one entry a row.
+struct TextSet {
+  std::string path;
+  bool from_texts = false;         // .jsonl: `texts` holds them, and an embedder makes the rows
+  std::vector<std::string> texts;  // .jsonl only
+  mmd::matrix<float> embeddings;   // one row a text
+  std::vector<std::string> id, split, label, set, domain, source, group, doc;
+
+  mmd::index_t size() const { return from_texts ? static_cast<mmd::index_t>(texts.size()) : embeddings.rows(); }
+  TextSet rows(std::span<const mmd::index_t> which) const;
+  // What tells independent texts apart: the group where it is given, else the id, else the text or the row itself.
+  mmd::TextIds ids() const;
+};
+
+// Reads PATH: a .npy file, or JSON lines; "-" is standard input, told apart by its first bytes. Throws mmd::io_error.
+TextSet read_texts(const std::string& path);
+
+// Fills in `embeddings` where the set came as texts.
+void embed(TextSet& set, const mmd::TextEmbedder& embedder);
+
+// Throws unless no row is labelled otherwise: a file of machine texts must not be taken for human ones.
+void require_label(const TextSet& set, const char* option, const std::string& label);
+
+// "x, y" joined below each other: the rows of both, columns kept where both have them.
+TextSet joined(const TextSet& a, const TextSet& b);
+
+}  // namespace detect
