@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+// A multilayer perceptron with its derivatives: the network of a deep kernel.
+#pragma once
+
+#include <algorithm>
+#include <string>
+
+#include "mmd/learning/layers.hpp"
+
+namespace mmd {
+
+// What a training step drops. Masks are a function of (seed, step, layer, row, column) alone.
+struct Dropout {
+  double input = 0, hidden = 0;  // probabilities, 0 <= p < 1
+  std::uint64_t seed = 0, step = 0;
+};
+
+// A named part of the network's parameters: rows x cols numbers from `offset` on. Vectors have one row.
+struct ParameterPart {
+  std::string name;  // weight0, bias0, gain0, shift0, weight1, bias1, ...
+  index_t rows, cols, offset;
+};
+
+inline namespace MMD_ISA {
+
+// Linear, GELU, LayerNorm for every hidden layer, and a last Linear. x W' + b with W stored outputs x inputs, as PyTorch does; GELU by erf.
+// All parameters lie in one vector, so that an optimiser needs to know nothing about layers.
+// Cost: 2 n (sum of inputs x outputs of the layers) flops forward, twice that backward. Memory: the tape, about 4 n x the widths.
+// Reproducibility: the same bits for any number of threads.
+template <class T>
+class Perceptron {
+ public:
+  // Everything that a backward pass needs of its forward pass, and its working memory. Kept from step to step: no new memory once it has
+  // seen the largest batch.
+  class Tape {
+   public:
+    const matrix<T>& output() const { return output_; }
+
+   private:
+    friend class Perceptron;
+    struct Layer {
+      matrix<T> linear, output, mask;
+      GeluNormTape<T> norm;
+    };
+    samples<T> input_;
+    matrix<T> dropped_, input_mask_, output_, grad_, below_, grad_weight_;
+    std::vector<Layer> hidden_;
+    std::vector<double> partials_;
+  };
+
+  Perceptron() = default;
+  // sizes: inputs, hidden widths, outputs; at least inputs and outputs. Weights and biases are uniform on +-1/sqrt(inputs of the layer), as
+  // PyTorch's Linear starts, drawn from (seed, initial_weights, layer); gains are 1, shifts 0.
+  explicit Perceptron(std::vector<index_t> sizes, std::uint64_t seed = 0, double norm_epsilon = 1e-5)
+      : sizes_(std::move(sizes)), norm_epsilon_(norm_epsilon) {
+    detail::require(sizes_.size() >= 2, "sizes.size()", sizes_.size(), "at least 2: inputs and outputs");
+    for (const index_t s : sizes_) detail::require(s >= 1 && s <= (index_t{1} << 24), "sizes", s, "widths from 1 to 2^24");
+    detail::require(std::isfinite(norm_epsilon) && norm_epsilon > 0, "norm_epsilon", norm_epsilon, "a finite number above 0");
+    index_t offset = 0;
+    const auto add = [&](const char* name, std::size_t layer, index_t rows, index_t cols) {
+      parts_.push_back({name + std::to_string(layer), rows, cols, offset});
+      offset += rows * cols;
+    };
+    for (std::size_t l = 0; l + 1 < sizes_.size(); ++l) {
+      add("weight", l, sizes_[l + 1], sizes_[l]);
+      add("bias", l, 1, sizes_[l + 1]);
+      if (l + 2 == sizes_.size()) break;
+      add("gain", l, 1, sizes_[l + 1]);
+      add("shift", l, 1, sizes_[l + 1]);
+    }
+    parameters_.resize(static_cast<std::size_t>(offset));
+    for (std::size_t l = 0; l < layers(); ++l) {
+      random_stream random(seed, purpose::initial_weights, l);
+      const double bound = 1 / std::sqrt(static_cast<double>(sizes_[l]));
+      for (T& w : part(parameters_, 4 * l)) w = static_cast<T>(bound * (2 * random.uniform() - 1));
+      for (T& b : part(parameters_, 4 * l + 1)) b = static_cast<T>(bound * (2 * random.uniform() - 1));
+      if (l + 1 < layers()) std::ranges::fill(part(parameters_, 4 * l + 2), T(1));
+    }
+  }
+
+  index_t inputs() const { return sizes_.empty() ? 0 : sizes_.front(); }
+  index_t outputs() const { return sizes_.empty() ? 0 : sizes_.back(); }
+  const std::vector<index_t>& sizes() const { return sizes_; }
+  double norm_epsilon() const { return norm_epsilon_; }
+  // All parameters, and where each part lies among them.
+  std::span<T> parameters() { return parameters_; }
+  std::span<const T> parameters() const { return parameters_; }
+  const std::vector<ParameterPart>& parts() const { return parts_; }
+  // Replaces all parameters. Throws invalid_input unless there are as many, and all finite.
+  void set_parameters(std::span<const T> values) {
+    detail::require(values.size() == parameters_.size(), "parameters.size()", values.size(),
+                    (std::to_string(parameters_.size()) + ", the number of parameters of this network").c_str());
+    for (const auto& p : parts_) {
+      for (index_t i = p.offset; i < p.offset + p.rows * p.cols; ++i) {
+        const T value = values[static_cast<std::size_t>(i)];
+        detail::require(std::isfinite(value), (p.name + "[" + std::to_string(i - p.offset) + "]").c_str(), value, "a finite number");
+      }
+    }
+    std::ranges::copy(values, parameters_.begin());
+  }
+
+  // n x outputs, for x: n x inputs, without dropout; in blocks of rows, so that memory does not grow with n beyond the result.
+  template <backend B>
+  matrix<T> operator()(const B& on, const samples<T>& x) const {
+    check_input(x);
+    matrix<T> result(x.rows(), outputs());
+    Tape tape;
+    constexpr index_t block = 512;
+    for (index_t first = 0; first < x.rows(); first += block) {
+      const index_t rows = std::min(block, x.rows() - first);
+      forward(on, x.middle_rows(first, rows), tape);
+      std::copy_n(tape.output_.data(), rows * outputs(), result.data() + first * outputs());
+    }
+    return result;
+  }
+
+  // The same for one batch, remembering what `backward` needs. x must stay where it is until then.
+  template <backend B>
+  const matrix<T>& forward(const B& on, const samples<T>& x, Tape& tape, const Dropout& dropout = {}) const {
+    check_input(x);
+    for (const double p : {dropout.input, dropout.hidden}) detail::require(p >= 0 && p < 1, "dropout", p, "a probability, 0 <= p < 1");
+    tape.hidden_.resize(layers() - 1);
+    tape.input_ = x;
+    if (dropout.input > 0) {
+      tape.input_mask_.resize(x.rows(), x.cols());
+      tape.dropped_.resize(x.rows(), x.cols());
+      dropout_mask(on, dropout.input, dropout.seed, dropout.step, 0, tape.input_mask_);
+      detail::for_each_row(on, x.rows(), [&](index_t i) {
+        const auto to = tape.dropped_.row(i), mask = tape.input_mask_.row(i);
+        for (index_t k = 0; k < x.cols(); ++k) to[static_cast<std::size_t>(k)] = x(i, k) * mask[static_cast<std::size_t>(k)];
+      });
+      tape.input_ = tape.dropped_;
+    } else {
+      tape.input_mask_.resize(0, 0);
+    }
+    samples<T> in = tape.input_;
+    for (std::size_t l = 0; l + 1 < layers(); ++l) {
+      auto& layer = tape.hidden_[l];
+      linear_forward(on, in, weight(l), part(parameters(), 4 * l + 1), layer.linear);
+      gelu_norm_forward(on, layer.linear, part(parameters(), 4 * l + 2), part(parameters(), 4 * l + 3), norm_epsilon_, layer.norm,
+                        layer.output);
+      layer.mask.resize(dropout.hidden > 0 ? x.rows() : 0, layer.output.cols());
+      if (dropout.hidden > 0) {
+        dropout_mask(on, dropout.hidden, dropout.seed, dropout.step, static_cast<int>(l) + 1, layer.mask);
+        multiply_entries(on, layer.output, layer.mask);
+      }
+      in = layer.output;
+    }
+    linear_forward(on, in, weight(layers() - 1), part(parameters(), 4 * (layers() - 1) + 1), tape.output_);
+    return tape.output_;
+  }
+
+  // The derivatives of a scalar by all parameters, given those by the output of the last `forward` on this tape; and, where asked for, by
+  // its input. gradient has as many entries as parameters().
+  template <backend B>
+  void backward(const B& on, Tape& tape, const samples<T>& grad_output, std::span<T> gradient, matrix<T>* grad_input = nullptr) const {
+    detail::require(gradient.size() == parameters_.size(), "gradient.size()", gradient.size(), "as many entries as parameters");
+    detail::require(grad_output.rows() == tape.output_.rows(), "grad_output.rows()", grad_output.rows(), "as many rows as the last batch");
+    detail::require(grad_output.cols() == outputs(), "grad_output.cols()", grad_output.cols(), "as many columns as the network's output");
+    tape.grad_.resize(grad_output.rows(), grad_output.cols());
+    for (index_t i = 0; i < grad_output.rows(); ++i) {
+      for (index_t k = 0; k < grad_output.cols(); ++k) tape.grad_(i, k) = grad_output(i, k);
+    }
+    for (std::size_t l = layers(); l-- > 0;) {
+      const samples<T> in = l == 0 ? tape.input_ : samples<T>(tape.hidden_[l - 1].output);
+      linear_backward(on, in, weight(l), tape.grad_, tape.grad_weight_, part(gradient, 4 * l + 1), tape.partials_,
+                      l > 0 ? &tape.below_ : grad_input);
+      std::ranges::copy(tape.grad_weight_.values(), part(gradient, 4 * l).begin());
+      if (l == 0) break;
+      std::swap(tape.grad_, tape.below_);
+      auto& layer = tape.hidden_[l - 1];
+      if (layer.mask.rows() > 0) multiply_entries(on, tape.grad_, layer.mask);
+      gelu_norm_backward(on, layer.norm, part(parameters(), 4 * l - 2), tape.grad_, part(gradient, 4 * l - 2), part(gradient, 4 * l - 1));
+    }
+    if (grad_input != nullptr && tape.input_mask_.rows() > 0) multiply_entries(on, *grad_input, tape.input_mask_);
+  }
+
+  friend bool operator==(const Perceptron& a, const Perceptron& b) {
+    return a.sizes_ == b.sizes_ && a.norm_epsilon_ == b.norm_epsilon_ && a.parameters_ == b.parameters_;
+  }
+
+ private:
+  std::size_t layers() const { return sizes_.size() - 1; }
+  // Part number i of a vector of all parameters: weight, bias, gain, shift of each layer in turn.
+  template <class V>
+  auto part(V&& all, std::size_t i) const {
+    const ParameterPart& p = parts_[i];
+    return std::span(all).subspan(static_cast<std::size_t>(p.offset), static_cast<std::size_t>(p.rows * p.cols));
+  }
+  samples<T> weight(std::size_t layer) const {
+    const ParameterPart& p = parts_[4 * layer];
+    return {parameters_.data() + p.offset, p.rows, p.cols, p.cols, 1};
+  }
+  void check_input(const samples<T>& x) const {
+    detail::require(!sizes_.empty(), "network", "empty", "a network with sizes");
+    detail::require(x.cols() == inputs(), "x.cols()", x.cols(), (std::to_string(inputs()) + ", the network's inputs").c_str());
+  }
+
+  std::vector<index_t> sizes_;
+  double norm_epsilon_ = 1e-5;
+  std::vector<ParameterPart> parts_;
+  std::vector<T> parameters_;
+};
+
+}  // namespace MMD_ISA
+}  // namespace mmd
