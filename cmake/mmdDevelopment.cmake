@@ -2,12 +2,22 @@
 # mmd_development: warnings as errors, and the instruction set of this machine if MMD_NATIVE. For this project's own programs; nothing of it
 # reaches a consumer.
 include_guard()
+include(CheckCXXSourceCompiles)
 
 set(MMD_WARNINGS -Wall -Wextra -Wconversion -Wshadow -Werror)
 add_library(mmd_development INTERFACE)
 target_link_libraries(mmd_development INTERFACE mmd::mmd)
-if(MSVC)
-  target_compile_options(mmd_development INTERFACE /W4)
-else()
-  target_compile_options(mmd_development INTERFACE ${MMD_WARNINGS} $<$<BOOL:${MMD_NATIVE}>:-march=native>)
+target_compile_options(mmd_development INTERFACE ${MMD_WARNINGS} $<$<BOOL:${MMD_NATIVE}>:-march=native>)
+
+# g++ 12 takes the "undefined" argument of AVX-512 intrinsics, which Eigen uses, for an uninitialised variable (GCC bug 105593, mended in 13).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  if(MMD_NATIVE)
+    set(CMAKE_REQUIRED_FLAGS -march=native)
+  else()
+    set(CMAKE_REQUIRED_FLAGS "")
+  endif()
+  check_cxx_source_compiles("#ifndef __AVX512F__\n#error\n#endif\nint main() {}" MMD_AVX512)
+  if(MMD_AVX512)
+    target_compile_options(mmd_development INTERFACE -Wno-maybe-uninitialized)
+  endif()
 endif()
