@@ -107,6 +107,18 @@ inline double weighted_squares(std::span<const double> weight, std::span<const d
   return sum;
 }
 
+// The means from a pass that left sums(i, g) with relative weights.
+template <class Sums>
+void fill_in(KernelMeans& means, layout&& lay, const Sums& sums, paired_values&& pairs) {
+  for (index_t i = 0; i < lay.rows; ++i) {
+    means.to_x.push_back(sums(i, 0) / static_cast<double>(means.n));
+    means.to_y.push_back(sums(i, 1) / static_cast<double>(means.m));
+    means.weights[static_cast<std::size_t>(i)] /= static_cast<double>(i < means.n ? means.n : means.m);
+  }
+  means.diagonal = std::move(lay.diagonal);
+  means.pairs = std::move(pairs.pairs);
+}
+
 }  // namespace MMD_ISA
 }  // namespace detail
 
@@ -192,14 +204,7 @@ KernelMeans kernel_means(const B& on, const K& k, const pooled<T>& z, const Obje
   weighted_row_sums sums(means.weights);
   paired_values pairs;
   layout lay = options.form == pairing::paired ? on.reduce(k, z, sums, pairs) : on.reduce(k, z, sums);
-  const auto rows = static_cast<std::size_t>(lay.rows), n = static_cast<std::size_t>(means.n);
-  for (std::size_t i = 0; i < rows; ++i) {
-    means.to_x.push_back(sums.sums[i] / static_cast<double>(means.n));
-    means.to_y.push_back(sums.sums[rows + i] / static_cast<double>(means.m));
-    means.weights[i] /= static_cast<double>(i < n ? means.n : means.m);
-  }
-  means.diagonal = std::move(lay.diagonal);
-  means.pairs = std::move(pairs.pairs);
+  detail::fill_in(means, std::move(lay), sums, std::move(pairs));
   return means;
 }
 
