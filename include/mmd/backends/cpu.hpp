@@ -10,6 +10,8 @@
 #include "mmd/backends/cpu/add.hpp"
 #include "mmd/backends/cpu/add_weighted.hpp"
 #include "mmd/backends/cpu/evaluator.hpp"
+#include "mmd/backends/cpu/gemm.hpp"
+#include "mmd/backends/cpu/gradient.hpp"
 #include "mmd/backends/cpu/parallel.hpp"
 #include "mmd/backends/cpu/spaces.hpp"
 #include "mmd/core/progress.hpp"
@@ -119,6 +121,34 @@ class cpu {
       (std::index_sequence_for<R...>{});
     }
     return lay;
+  }
+
+  // The gradient of sum(weights o K) with respect to the features that k reads, to its constants and to the scales of its quantities, by a
+  // pass of its own that recomputes K: about three times the cost of `reduce` where the number of features dominates, O(N d) memory.
+  // Pairs of groups with zero weights cost nothing. The same bits for any number of threads. z.order must be empty: weights belong to
+  // groups. Throws invalid_input for weights whose sizes do not fit.
+  template <class T, kernel K>
+  kernel_gradient<T> gradient(const K& k, const pooled<T>& z, const pair_weights& weights, gradient_of wanted = {}) const {
+    detail::require(z.order.empty(), "order.size()", z.order.size(), "no order: weights belong to rows and groups as given");
+    layout lay;
+    const auto panels = detail::make_panels(z, lay);
+    const detail::packed_weights<T> packed(weights, lay, panels);
+    const detail::space_sources<T> sources(k, z, slots_of<K>{});
+    const auto spaces = detail::pack_spaces<T>(threads, lay, panels, sources);
+    std::vector<bool> of_space;
+    for (const auto& s : sources.all) of_space.push_back(s.raw ? wanted.raw : wanted.mapped);
+    return detail::weighted_gradient<T>(
+        threads, k, slots_of<K>{}, spaces, of_space, panels, packed, z.skip,
+        [&](index_t done, index_t total) { report("gradient", static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(total)); });
+  }
+
+  // C = alpha op(A) op(B) + beta C, op as `transposed` says; C is not read where beta = 0. Own product in fixed blocks: the same bits for
+  // any number of threads, which Eigen's does not promise. 2 m n k flops; takes room for a copy of A and of B. C may be a `matrix` or
+  // an Eigen matrix of any strides, and may not share memory with A or B. Throws invalid_input for shapes that do not fit.
+  template <strided_matrix A, strided_matrix B, detail::writable_matrix C>
+  requires std::same_as<typename A::Scalar, typename C::Scalar> && std::same_as<typename B::Scalar, typename C::Scalar>
+  void gemm(transposed of_a, transposed of_b, typename C::Scalar alpha, const A& a, const B& b, typename C::Scalar beta, C& c) const {
+    detail::product(threads, of_a, of_b, alpha, samples<typename C::Scalar>(a), samples<typename C::Scalar>(b), beta, c);
   }
 
   // f(0), ..., f(count - 1) in parallel; what the lowest of them throws is thrown again here.

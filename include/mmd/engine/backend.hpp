@@ -12,6 +12,9 @@
 
 namespace mmd {
 
+// What a product reads of an operand: the matrix as it is, or its transpose.
+enum class transposed { no, yes };
+
 // Evaluates all pairs of pooled rows once and feeds the reducers, runs independent parts in parallel, and reports progress.
 template <class B>
 concept backend = requires(const B& on, const pooled<float>& z, const gaussian& k, row_sums& r) {

@@ -20,12 +20,20 @@ struct pair_weights {
   std::vector<double> paired = {};    // one each pair, or empty: none
 };
 
+// Whose gradient is wanted. Samples that are data need none; leaving them out saves their product.
+struct gradient_of {
+  bool raw = true;     // the samples themselves
+  bool mapped = true;  // the features that maps made, or that were given
+};
+
 // sum over weighted entries of the derivatives of k.
 template <class T>
 struct kernel_gradient {
-  std::vector<matrix<T>> features;  // [feature space in the order of the expression]: d / d features of that space, N x d of it
-  std::vector<double> scales;       // [slot]: sum weight * dk/du * u, u the slot's quantity. For exp(-u / s): minus s times d / d s
-  std::vector<double> constants;    // [constant of the expression, in reading order]: d / d that constant
+  // [feature space in the order of the expression]: d / d features of that space, N x d of it; 0 x 0 where not wanted. For a mapped space
+  // it is the gradient with respect to what the map returned: to go on through the map is the caller's business.
+  std::vector<matrix<T>> features;
+  std::vector<double> scales;     // [slot]: sum weight * dk/du * u, u the slot's quantity. For exp(-u / s): minus s times d / d s
+  std::vector<double> constants;  // [constant of the expression, in reading order]: d / d that constant
 };
 
 }  // namespace mmd

@@ -8,12 +8,6 @@
 #include "mmd/engine/reducers.hpp"
 
 namespace mmd {
-namespace detail {
-inline namespace MMD_ISA {
-inline std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
-}  // namespace MMD_ISA
-}  // namespace detail
-
 inline namespace MMD_ISA {
 
 template <class T>

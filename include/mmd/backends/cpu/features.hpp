@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "mmd/backends/cpu/parallel.hpp"
 #include "mmd/backends/cpu/product.hpp"
 #include "mmd/engine/pooled.hpp"
 
@@ -34,12 +35,49 @@ struct tile {
 namespace detail {
 inline namespace MMD_ISA {
 
-// Calls f(source, row) for positions first .. first + rows - 1 of the pooled order.
-template <class T>
-const samples<T>& row_of(const std::vector<samples<T>>& parts, index_t& row) {
-  std::size_t g = 0;
-  while (row >= parts[g].rows()) row -= parts[g++].rows();
-  return parts[g];
+inline std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
+
+// The rows of one feature space where they lie: one view for each group, read in the pooled order.
+template <class S>
+struct row_source {
+  std::vector<samples<S>> parts;
+  const std::vector<index_t>* order;
+
+  struct pointer {
+    const S* p;
+    index_t stride;
+  };
+  pointer row(index_t position) const {
+    index_t r = order->empty() ? position : (*order)[at(position)];
+    std::size_t g = 0;
+    while (r >= parts[g].rows()) r -= parts[g++].rows();
+    return {parts[g].data() + r * parts[g].rowStride(), parts[g].colStride()};
+  }
+};
+
+// sum[k] += x[k], k < n.
+template <class S>
+void add_row(typename row_source<S>::pointer x, index_t n, double* sum) {
+  using D = simd<double>;
+  index_t k = 0;
+  if (x.stride == 1) {
+    for (; k + D::width <= n; k += D::width) (D::load(sum + k) + D::load_from(x.p + k)).store(sum + k);
+  }
+  for (; k < n; ++k) sum[k] += static_cast<double>(x.p[k * x.stride]);
+}
+// out[k * step] = x[k] - mean[k], k < n.
+template <class T, class S>
+void centre_row(typename row_source<S>::pointer x, const double* mean, index_t n, T* out, index_t step) {
+  using D = simd<double>;
+  index_t k = 0;
+  if (x.stride == 1) {
+    T v[D::width];
+    for (; k + D::width <= n; k += D::width) {
+      (D::load_from(x.p + k) - D::load(mean + k)).store_to(v);
+      for (int l = 0; l < D::width; ++l) out[(k + l) * step] = v[l];
+    }
+  }
+  for (; k < n; ++k) out[k * step] = static_cast<T>(static_cast<double>(x.p[k * x.stride]) - mean[k]);
 }
 
 // The features of one space: centred on the pooled mean where the kernel allows it, packed as [row group][feature][row in group].
@@ -47,45 +85,34 @@ template <class T>
 struct features {
   index_t d = 0;
   aligned<T> z;
-  std::vector<T> norm;
+  std::vector<T> norm;      // squared norms of the packed rows
+  double largest_norm = 0;  // of them, before rounding to T; NaN if a value is
   static constexpr index_t depth_block = 512;
 
-  features(const layout& lay, const std::vector<panel>& panels, const std::vector<samples<T>>& parts, const std::vector<index_t>& order,
-           bool centre)
-      : d(parts[0].cols()),
-        z(static_cast<std::size_t>((panels.back().packed + panels.back().padded) * d)),
-        norm(static_cast<std::size_t>(panels.back().packed + panels.back().padded)) {
-    constexpr int G = group_width<T>;
-    std::vector<double> mean(static_cast<std::size_t>(d));
+  template <class S>
+  features(int threads, const layout& lay, const std::vector<panel>& panels, const row_source<S>& from, bool centre)
+      : d(from.parts[0].cols()),
+        z(at((panels.back().packed + panels.back().padded) * d)),
+        norm(at(panels.back().packed + panels.back().padded)) {
+    const int team = lay.rows * d < 1 << 15 ? 1 : threads;
+    std::vector<double> mean(at(d));
     if (centre) {
-      for (index_t p = 0; p < lay.rows; ++p) {
-        index_t row = order.empty() ? p : order[static_cast<std::size_t>(p)];
-        const samples<T>& x = row_of(parts, row);
-        for (index_t k = 0; k < d; ++k) mean[static_cast<std::size_t>(k)] += static_cast<double>(x(row, k));
-      }
+      const index_t chunks = std::clamp<index_t>(lay.rows / 128, 1, 64);
+      std::vector<double> sums(at(chunks * d));
+      parallel_for(team, chunks, [&](index_t c) {
+        for (index_t p = lay.rows * c / chunks; p < lay.rows * (c + 1) / chunks; ++p) add_row<S>(from.row(p), d, &sums[at(c * d)]);
+      });
+      for (index_t c = 0; c < chunks; ++c) add_row<double>({&sums[at(c * d)], 1}, d, mean.data());
       for (double& m : mean) m /= static_cast<double>(lay.rows);
     }
-    for (const panel& p : panels) {
-      for (int r = 0; r < p.padded; r += G) {
-        T* out = z.p + (p.packed + r) * d;
-        double n2[G] = {};
-        for (int l = 0; l < G; ++l) {
-          if (r + l >= p.rows) {
-            for (index_t k = 0; k < d; ++k) out[k * G + l] = T(0);
-            continue;
-          }
-          index_t row = order.empty() ? p.first + r + l : order[static_cast<std::size_t>(p.first + r + l)];
-          const samples<T>& x = row_of(parts, row);
-          for (index_t k = 0; k < d; ++k) {
-            const T v = static_cast<T>(static_cast<double>(x(row, k)) - mean[static_cast<std::size_t>(k)]);
-            out[k * G + l] = v;
-            n2[l] += static_cast<double>(v) * static_cast<double>(v);
-          }
-        }
-        for (int l = 0; l < G; ++l) norm[static_cast<std::size_t>(p.packed + r + l)] = static_cast<T>(n2[l]);
-      }
+    std::vector<double> largest(panels.size());
+    parallel_for(team, static_cast<index_t>(panels.size()), [&](index_t p) { largest[at(p)] = pack(panels[at(p)], from, mean.data()); });
+    for (double l : largest) {
+      if (l > largest_norm || l != l) largest_norm = l;
     }
   }
+
+  // out(i, j) = the quantity of rows i of I and j of J. Columns of out are `ld` apart; they are filled up to a multiple of micro_columns.
   template <class Step>
   void accumulate(const panel& I, const panel& J, T* out, int ld) const {
     constexpr int G = group_width<T>, C = micro_columns<T>;
@@ -98,6 +125,41 @@ struct features {
         }
       }
     }
+  }
+
+ private:
+  // Packs one panel; the largest squared norm in it.
+  template <class S>
+  double pack(const panel& p, const row_source<S>& from, const double* mean) {
+    constexpr int G = group_width<T>;
+    constexpr index_t block = 64;  // features at a time: what is written stays in the nearest cache
+    using D = simd<double>;
+    double largest = 0;
+    for (int r = 0; r < p.padded; r += G) {
+      T* out = z.p + (p.packed + r) * d;
+      typename row_source<S>::pointer x[G];
+      const int rows = std::min(G, p.rows - r);
+      for (int l = 0; l < rows; ++l) x[l] = from.row(p.first + r + l);
+      D n2[G / D::width];
+      for (D& n : n2) n = D(0.0);
+      for (index_t k = 0; k < d; k += block) {
+        const index_t depth = std::min(block, d - k);
+        if (rows < G) std::fill(out + k * G, out + (k + depth) * G, T(0));
+        for (int l = 0; l < rows; ++l) centre_row<T, S>({x[l].p + k * x[l].stride, x[l].stride}, mean + k, depth, out + k * G + l, G);
+        for (index_t c = k; c < k + depth; ++c) {
+          for (int l = 0; l < G; l += D::width) {
+            const D v = D::load_from(out + c * G + l);
+            n2[l / D::width] = fma(v, v, n2[l / D::width]);
+          }
+        }
+      }
+      for (int l = 0; l < G; l += D::width) n2[l / D::width].store_to(&norm[at(p.packed + r + l)]);
+      for (int l = 0; l < G; ++l) {
+        const double n = n2[l / D::width].v[l % D::width];
+        if (n > largest || n != n) largest = n;
+      }
+    }
+    return largest;
   }
 };
 

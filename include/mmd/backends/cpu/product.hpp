@@ -38,8 +38,8 @@ struct absolute_difference {
   }
 };
 
-// c(i, j) (+)= sum_k step(a_i[k], b_j[k]) for two packs of i and `micro_columns` j.
-template <class Step, class T>
+// c(i, j) (+)= sum_k step(a_i[k], b_j[k]) for two packs of i and `micro_columns` j. Successive j of b lie `b_column` values apart.
+template <class Step, index_t b_column = 1, class T>
 [[gnu::noinline]] void micro(const T* a, index_t a_stride, const T* b, index_t b_stride, index_t depth, bool add, T* out, index_t ld) {
   using S = simd<T>;
   constexpr int W = S::width, C = micro_columns<T>;
@@ -49,7 +49,7 @@ template <class Step, class T>
     const S x0 = S::load(a), x1 = S::load(a + W);
 #pragma GCC unroll 8
     for (int j = 0; j < C; ++j) {
-      const S y = b[j];
+      const S y = b[j * b_column];
       c0[j] = Step::step(c0[j], x0, y);
       c1[j] = Step::step(c1[j], x1, y);
     }

@@ -37,6 +37,28 @@ struct simd {
     return r;
   }
   void store(T* p) const { __builtin_memcpy(p, &v, sizeof v); }
+  // `width` values of the other type, converted.
+  template <class U>
+  [[gnu::always_inline]] static simd load_from(const U* p) {
+    if constexpr (std::same_as<U, T>) {
+      return load(p);
+    } else {
+      typedef U other __attribute__((vector_size(width * sizeof(U))));
+      other o;
+      __builtin_memcpy(&o, p, sizeof o);
+      return simd(__builtin_convertvector(o, raw));
+    }
+  }
+  template <class U>
+  [[gnu::always_inline]] void store_to(U* p) const {
+    if constexpr (std::same_as<U, T>) {
+      store(p);
+    } else {
+      typedef U other __attribute__((vector_size(width * sizeof(U))));
+      const other o = __builtin_convertvector(v, other);
+      __builtin_memcpy(p, &o, sizeof o);
+    }
+  }
 
   [[gnu::always_inline]] friend simd operator+(simd a, simd b) { return a.v + b.v; }
   [[gnu::always_inline]] friend simd operator-(simd a, simd b) { return a.v - b.v; }
@@ -105,6 +127,7 @@ struct simd {
     return a;
   }
 #endif
+  [[gnu::always_inline]] friend simd where_nonzero(simd a, simd b) { return (raw)((raw_integer)(a.v != 0) & (raw_integer)b.v); }
   [[gnu::always_inline]] friend simd where_positive(simd a, simd b) { return (raw)((raw_integer)(a.v > 0) & (raw_integer)b.v); }
   [[gnu::always_inline]] friend simd log(simd a) {
     for (int i = 0; i < width; ++i) a.v[i] = static_cast<T>(std::log(a.v[i]));
