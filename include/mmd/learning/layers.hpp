@@ -3,6 +3,7 @@
 // freely; `Perceptron` is made of them, and so is any network of one's own that wants to train with the library's gradient.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <span>
@@ -29,6 +30,19 @@ inline namespace MMD_ISA {
 // Rows are cut into chunks by their number alone, and what chunks add up is merged in order: the same bits for any number of threads.
 inline constexpr index_t chunk_rows = 32;
 inline index_t chunks_of(index_t rows) { return (rows + chunk_rows - 1) / chunk_rows; }
+
+// Row-major values that a product may write to.
+template <class T>
+struct writable_rows {
+  using Scalar = T;
+  T* values;
+  index_t row_count, col_count;
+  T* data() const { return values; }
+  index_t rows() const { return row_count; }
+  index_t cols() const { return col_count; }
+  index_t rowStride() const { return col_count; }
+  index_t colStride() const { return 1; }
+};
 
 // f(i) for each row, in parallel by chunks.
 template <backend B, class F>
@@ -71,7 +85,7 @@ template <backend B, class T>
 void linear_forward(const B& on, const samples<T>& x, const samples<T>& weight, std::span<const T> bias, matrix<T>& out) {
   detail::require(x.cols() == weight.cols(), "x.cols()", x.cols(), "as many columns as the weight has");
   out.resize(x.rows(), weight.rows());
-  on.gemm(false, true, T(1), x, weight, T(0), out);
+  on.gemm(transposed::no, transposed::yes, T(1), x, weight, T(0), out);
   if (bias.empty()) return;
   detail::for_each_row(on, x.rows(), [&](index_t i) {
     T* row = out.data() + i * out.cols();
@@ -79,13 +93,15 @@ void linear_forward(const B& on, const samples<T>& x, const samples<T>& weight, 
   });
 }
 
-// grad_weight = grad_out' x, grad_bias = the column sums of grad_out (left alone where the span is empty), and, where asked for,
-// grad_x = grad_out weight.
+// grad_weight = grad_out' x (row-major, as large as weight), grad_bias = the column sums of grad_out (left alone where the span is empty),
+// and, where asked for, grad_x = grad_out weight.
 template <backend B, class T>
-void linear_backward(const B& on, const samples<T>& x, const samples<T>& weight, const matrix<T>& grad_out, matrix<T>& grad_weight,
+void linear_backward(const B& on, const samples<T>& x, const samples<T>& weight, const matrix<T>& grad_out, std::span<T> grad_weight,
                      std::span<T> grad_bias, std::vector<double>& partials, matrix<T>* grad_x) {
-  grad_weight.resize(weight.rows(), weight.cols());
-  on.gemm(true, false, T(1), samples<T>(grad_out), x, T(0), grad_weight);
+  detail::require(static_cast<index_t>(grad_weight.size()) == weight.rows() * weight.cols(), "grad_weight.size()", grad_weight.size(),
+                  "as many entries as weight");
+  detail::writable_rows<T> to{grad_weight.data(), weight.rows(), weight.cols()};
+  on.gemm(transposed::yes, transposed::no, T(1), grad_out, x, T(0), to);
   if (!grad_bias.empty()) {
     detail::sum_rows(on, grad_out.rows(), partials, grad_bias, [&](index_t i, double* sums) {
       const auto row = grad_out.row(i);
@@ -94,7 +110,7 @@ void linear_backward(const B& on, const samples<T>& x, const samples<T>& weight,
   }
   if (grad_x == nullptr) return;
   grad_x->resize(x.rows(), x.cols());
-  on.gemm(false, false, T(1), samples<T>(grad_out), weight, T(0), *grad_x);
+  on.gemm(transposed::no, transposed::no, T(1), grad_out, weight, T(0), *grad_x);
 }
 
 // out = gain * (gelu(z) - mean) / sqrt(variance + epsilon) + shift, mean and (population) variance of each row: GELU, then LayerNorm.

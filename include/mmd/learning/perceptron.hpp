@@ -43,7 +43,7 @@ class Perceptron {
       GeluNormTape<T> norm;
     };
     samples<T> input_;
-    matrix<T> dropped_, input_mask_, output_, grad_, below_, grad_weight_;
+    matrix<T> dropped_, input_mask_, output_, grad_, below_;
     std::vector<Layer> hidden_;
     std::vector<double> partials_;
   };
@@ -163,9 +163,8 @@ class Perceptron {
     }
     for (std::size_t l = layers(); l-- > 0;) {
       const samples<T> in = l == 0 ? tape.input_ : samples<T>(tape.hidden_[l - 1].output);
-      linear_backward(on, in, weight(l), tape.grad_, tape.grad_weight_, part(gradient, 4 * l + 1), tape.partials_,
+      linear_backward(on, in, weight(l), tape.grad_, part(gradient, 4 * l), part(gradient, 4 * l + 1), tape.partials_,
                       l > 0 ? &tape.below_ : grad_input);
-      std::ranges::copy(tape.grad_weight_.values(), part(gradient, 4 * l).begin());
       if (l == 0) break;
       std::swap(tape.grad_, tape.below_);
       auto& layer = tape.hidden_[l - 1];
