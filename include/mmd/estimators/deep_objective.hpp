@@ -21,7 +21,7 @@ template <class T>
 struct DeepObjective {
   double objective = 0, statistic = 0, variance = 0;
   matrix<T> grad_features;  // N x d of the features, rows of x first
-  matrix<T> grad_raw;       // N x d of the raw rows; 0 x 0 without q
+  matrix<T> grad_raw;       // N x d of the raw rows; 0 x 0 without q, and where it is not wanted
   double grad_epsilon = 0, grad_sigma_phi = 0, grad_sigma_q = 0;
 };
 
@@ -48,10 +48,13 @@ auto deep_kernel(const DeepKernelParameters& p, const samples<T>& features) {
 inline namespace MMD_ISA {
 
 // J of the deep kernel and its gradient. features: N x d, the n rows of x first, then those of y; raw: N x d_q, the samples themselves,
-// only read with use_q (pass {} otherwise). Two passes over the pairs, O(N d) memory, the same bits for any number of threads.
+// only read with use_q (pass {} otherwise). Raw rows that are
+// data need no gradient: wanted = {.raw = false} saves its work. Two passes over the pairs, O(N d) memory, the same bits for any number of
+// threads.
 template <backend B, class T>
 DeepObjective<T> deep_objective(const B& on, const samples<T>& features, const samples<T>& raw, index_t n, const DeepKernelParameters& p,
-                                const ObjectiveOptions& options = {}) {
+                                const ObjectiveOptions& options = {}, gradient_of wanted = {}) {
+  detail::check_parameters(p);
   detail::require(n >= 2 && n <= features.rows() - 2, "n", n, "at least 2, and at least 2 fewer than the rows of features");
   DeepObjective<T> out;
   auto finish = [&](ObjectiveGradient<T> g) {
@@ -71,17 +74,17 @@ DeepObjective<T> deep_objective(const B& on, const samples<T>& features, const s
     detail::require(raw.rows() == features.rows(), "raw.rows()", raw.rows(), "as many rows as features");
     check_sample(features, "features");
     const auto [x, y] = halves(raw);
-    finish(mmd_mp_gradient(on, deep_kernel(p, features), x, y, options));
+    finish(mmd_mp_gradient(on, deep_kernel(p, features), x, y, options, wanted));
   } else {
     const auto [x, y] = halves(features);
-    finish(mmd_mp_gradient(on, deep_kernel(p), x, y, options));
+    finish(mmd_mp_gradient(on, deep_kernel(p), x, y, options));  // here the features are the samples
   }
   return out;
 }
 template <class T>
 DeepObjective<T> deep_objective(const samples<T>& features, const samples<T>& raw, index_t n, const DeepKernelParameters& p,
-                                const ObjectiveOptions& options = {}) {
-  return deep_objective(detail::default_backend<T>{}, features, raw, n, p, options);
+                                const ObjectiveOptions& options = {}, gradient_of wanted = {}) {
+  return deep_objective(detail::default_backend<T>{}, features, raw, n, p, options, wanted);
 }
 
 }  // namespace MMD_ISA

@@ -222,14 +222,14 @@ ObjectiveValue mmd_mp_objective(const K& k, const X& x, const Y& y, const Object
 // The objective and its gradient by the features of every space that the kernel reads (rows of x first), by the scale of every slot and by
 // every constant of the expression: see kernel_gradient. Two passes over the pairs, O(N d) memory.
 template <backend B, kernel K, sample_matrix X, sample_matrix Y>
-auto mmd_mp_gradient(const B& on, const K& k, const X& x, const Y& y, const ObjectiveOptions& options = {}) {
+auto mmd_mp_gradient(const B& on, const K& k, const X& x, const Y& y, const ObjectiveOptions& options = {}, gradient_of wanted = {}) {
   const auto z = objective_pool(x, y, options);
   const ObjectiveTerms terms = objective_terms(kernel_means(on, k, z, options), options);
-  return ObjectiveGradient<typename X::Scalar>{terms.value, on.gradient(k, z, terms.weights)};
+  return ObjectiveGradient<typename X::Scalar>{terms.value, on.gradient(k, z, terms.weights, wanted)};
 }
 template <kernel K, sample_matrix X, sample_matrix Y>
-auto mmd_mp_gradient(const K& k, const X& x, const Y& y, const ObjectiveOptions& options = {}) {
-  return mmd_mp_gradient(detail::default_backend<X>{}, k, x, y, options);
+auto mmd_mp_gradient(const K& k, const X& x, const Y& y, const ObjectiveOptions& options = {}, gradient_of wanted = {}) {
+  return mmd_mp_gradient(detail::default_backend<X>{}, k, x, y, options, wanted);
 }
 
 }  // namespace MMD_ISA
