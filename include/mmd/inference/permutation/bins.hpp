@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+// The binned test: rows move in bins, and one pass over the pairs leaves the sums between bins (Domingo-Enrich, Dwivedi and Mackey,
+// "Cheap permutation testing", arXiv 2502.07672; remainders and unequal samples are ours).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mmd/inference/permutation/labels.hpp"
+#include "mmd/inference/permutation/table.hpp"
+
+namespace mmd {
+namespace detail {
+inline namespace MMD_ISA {
+
+// Bins of ceil(N / s) rows; what is left of each sample keeps its label.
+struct bin_plan {
+  index_t n, m, size, x, y;  // rows of the samples and of a bin, bins of the samples
+  bin_plan(index_t rows_x, index_t rows_y, index_t bins)
+      : n(rows_x), m(rows_y), size((n + m + bins - 1) / bins), x(n / size), y(m / size) {}
+  index_t bins() const { return x + y; }
+  BinLayout layout() const { return {bins(), size, n % size + m % size}; }
+  bool few() const { return x < 8 || y < 8; }
+  std::uint64_t splits() const { return binomial_coefficient(static_cast<std::uint64_t>(x + y), static_cast<std::uint64_t>(x)); }
+  bool has_splits(double alpha) const { return static_cast<double>(splits()) >= 10 / alpha; }
+  void require_splits(double alpha) const {
+    require(has_splits(alpha), "method", "binned",
+            ("at least 10 / alpha = " + shown(10 / alpha) + " splits of the bins, but bins of " + std::to_string(size) + " rows, " +
+             std::to_string(x) + " of x and " + std::to_string(y) + " of y, have " + std::to_string(splits()))
+                .c_str());
+  }
+};
+
+// The block sums of units as a table: the first `movable` units move, the others belong to the chosen side where `held_in` says so.
+inline unit_table tabulate(const block_sums& blocks, index_t movable, const std::vector<bool>& held_in) {
+  const auto count = static_cast<std::size_t>(movable);
+  unit_table out;
+  std::vector<double> own(count), entries(count), diagonal(count), size(count);
+  for (index_t u = 0; u < blocks.bins(); ++u) {
+    double sum = 0, held = 0;
+    for (index_t v = 0; v < blocks.bins(); ++v) {
+      sum += blocks(u, v);
+      if (v >= movable && held_in[static_cast<std::size_t>(v - movable)]) held += blocks(u, v);
+    }
+    const auto i = static_cast<std::size_t>(u);
+    const auto rows = static_cast<double>(blocks.bin_rows[i]);
+    out.all.size += rows;
+    out.all.entries += sum;
+    out.all.diagonal += blocks.diagonal[i];
+    if (u < movable) {
+      own[i] = blocks(u, u) + 2 * held;
+      entries[i] = sum;
+      diagonal[i] = blocks.diagonal[i];
+      size[i] = rows;
+    } else if (held_in[i - count]) {
+      out.fixed.size += rows;
+      out.fixed.inside += held;
+      out.fixed.entries += sum;
+      out.fixed.diagonal += blocks.diagonal[i];
+    }
+  }
+  out.own = position_sums(std::move(own));
+  out.entries = position_sums(std::move(entries));
+  out.diagonal = position_sums(std::move(diagonal));
+  out.size = position_sums(std::move(size));
+  return out;
+}
+
+// One pass for the sums between the units of a pool (rows.order and unit_rows), then every column from the table.
+template <class T, class B, class K>
+evaluated_splits evaluate_blocks(const B& on, const K& k, const shuffled_pool<T>& pool, const std::vector<bool>& held_in,
+                                 const split_columns& columns) {
+  block_sums blocks{.bin_rows = pool.unit_rows};
+  bool one_sign = is_nonnegative(k);
+  if (one_sign) {
+    on.reduce(k, pool.rows, blocks);
+  } else {
+    row_sums values, sizes{.absolute = true};
+    on.reduce(k, pool.rows, blocks, values, sizes);
+    one_sign = have_one_sign(values, sizes);
+  }
+  const index_t movable = columns.units();
+  const unit_table table = tabulate(blocks, movable, held_in);
+  const table_pairs<double> pairs{blocks.sums.data(), blocks.bins()};
+  std::vector<std::int32_t> observed;
+  columns.observed().for_each([&](index_t u) { observed.push_back(static_cast<std::int32_t>(u)); });
+  const side_sums side = table.side(pairs.inside(observed), observed);
+  return {evaluate_table(on, pairs, table, pool.which, columns), observed_tolerance<T>(on, k, pool.rows, one_sign, table.all, side)};
+}
+
+// Rows are shuffled within each sample, so that a bin is a random part of its sample whatever the order of the data; the bins stand in
+// random order, so that nothing depends on their labels; the rows left over come last.
+template <class T, class B, class K>
+evaluated_splits evaluate_bins(const B& on, const K& k, const pooled<T>& z, const bin_plan& plan, estimator which, std::uint64_t seed,
+                               std::uint64_t test, index_t permutations) {
+  const index_t bins = plan.bins(), left_x = plan.n % plan.size, left_y = plan.m % plan.size;
+  const auto in_x = random_stream(seed, purpose::bin_shuffle, test, 0).permutation(plan.n);
+  const auto in_y = random_stream(seed, purpose::bin_shuffle, test, 1).permutation(plan.m);
+  const auto place = random_stream(seed, purpose::row_order, test).permutation(bins);
+  shuffled_pool<T> pool{z, std::vector<index_t>(static_cast<std::size_t>(bins), plan.size), which};
+  position_set observed(bins);
+  auto& order = pool.rows.order;
+  const auto append = [&](index_t x_rows, index_t from_x, index_t y_rows, index_t from_y) {
+    for (index_t i = 0; i < x_rows; ++i) order.push_back(in_x[static_cast<std::size_t>(from_x + i)]);
+    for (index_t i = 0; i < y_rows; ++i) order.push_back(plan.n + in_y[static_cast<std::size_t>(from_y + i)]);
+  };
+  const bool x_chosen = plan.x <= plan.y;
+  for (index_t p = 0; p < bins; ++p) {
+    const index_t bin = place[static_cast<std::size_t>(p)];
+    if (bin < plan.x) {
+      append(plan.size, bin * plan.size, 0, 0);
+    } else {
+      append(0, 0, plan.size, (bin - plan.x) * plan.size);
+    }
+    if ((bin < plan.x) == x_chosen) observed.insert(p);
+  }
+  append(left_x, plan.x * plan.size, left_y, plan.y * plan.size);
+  std::vector<bool> held_in;
+  for (const auto& [rows, is_x] : {std::pair{left_x, true}, std::pair{left_y, false}}) {
+    if (rows == 0) continue;
+    pool.unit_rows.push_back(rows);
+    held_in.push_back(is_x == x_chosen);
+  }
+  const split_columns columns(std::move(observed), bins, std::min(plan.x, plan.y), seed, test, static_cast<std::uint64_t>(permutations) + 1,
+                              false);
+  return evaluate_blocks(on, k, pool, held_in, columns);
+}
+
+}  // namespace MMD_ISA
+}  // namespace detail
+}  // namespace mmd
