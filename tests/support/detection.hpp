@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the tests of detection share: the message of an error, and random tables of scored texts.
+// What the tests of detection share: the message of an error, random rows, and random tables of scored texts.
 #pragma once
 
 #include <cstdint>
@@ -7,19 +7,31 @@
 #include <vector>
 
 #include "mmd/core/errors.hpp"
+#include "mmd/core/matrix.hpp"
 #include "mmd/core/philox.hpp"
 #include "oracle/roc.hpp"
+#include "support/failures.hpp"
 
 namespace support {
 
 template <class F>
 std::string message(F f) {
-  try {
-    f();
-  } catch (const mmd::error& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
+  return message_of<mmd::error>(f);
+}
+
+// Standard normal rows, moved by `shift` in every column.
+template <class T = double>
+mmd::matrix<T> normal_rows(mmd::index_t rows, mmd::index_t cols, std::uint64_t seed, double shift = 0) {
+  mmd::matrix<T> x(rows, cols);
+  mmd::random_stream draw(seed, mmd::purpose::user, 77);
+  for (mmd::index_t i = 0; i < x.size(); ++i) x.data()[i] = static_cast<T>(draw.normal() + shift);
+  return x;
+}
+template <class T>
+std::vector<std::vector<double>> to_rows(const mmd::matrix<T>& x) {
+  std::vector<std::vector<double>> out;
+  for (mmd::index_t i = 0; i < x.rows(); ++i) out.emplace_back(x.row(i).begin(), x.row(i).end());
+  return out;
 }
 
 // n texts with machine scores shifted upwards; `levels` different scores at most, so that few levels make ties. Cell 2 is rare.
