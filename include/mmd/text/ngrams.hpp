@@ -95,7 +95,7 @@ void for_each_ngram(std::string_view text, ngram_form form, F&& visit) {
     if (begins_character(characters[i])) begins.push_back(i);
   }
   begins.push_back(characters.size());
-  for (const std::size_t n : {3, 4}) {
+  for (const std::size_t n : {std::size_t{3}, std::size_t{4}}) {
     for (std::size_t i = 0; i + n < begins.size(); ++i) {
       const std::string_view gram = std::string_view(characters).substr(begins[i], begins[i + n] - begins[i]);
       visit(ngram_key(n == 3 ? 2 : 3).add(gram).value());
