@@ -45,6 +45,11 @@ struct BinLayout {
   index_t bins = 0, rows_per_bin = 0, rows_held = 0;
 };
 
+// A clustered test moves whole clusters: this many of x and of y.
+struct ClusterLayout {
+  index_t x = 0, y = 0;
+};
+
 struct TestResult {
   double statistic = 0;           // MMD^2 of the named estimator
   double p_value = 1;             // (1 + #{null >= statistic - tolerance}) / (permutations + 1): never 0
@@ -58,6 +63,7 @@ struct TestResult {
   bool mirrored = false;      // every split has a twin of equal statistic (an enumeration with equally many on both sides)
   bool shared_draws = false;  // other tests of its batch used the same draws: no Benjamini-Hochberg
   std::optional<BinLayout> bins = {};
+  std::optional<ClusterLayout> clusters = {};
   std::vector<std::string> warnings = {};
 
   // p <= alpha.

@@ -64,6 +64,12 @@ class split_columns {
   index_t columns() const { return static_cast<index_t>(columns_); }
   const position_set& observed() const { return observed_; }
 
+  // The chosen positions of a column, ascending; `scratch` is a set of `units` positions.
+  void read(index_t column, position_set& scratch, std::vector<std::int32_t>& chosen) const {
+    get(column, scratch);
+    chosen.clear();
+    scratch.for_each([&](index_t u) { chosen.push_back(static_cast<std::int32_t>(u)); });
+  }
   void get(index_t column, position_set& out) const {
     if (column == 0) {
       out = observed_;

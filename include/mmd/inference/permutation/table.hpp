@@ -75,16 +75,12 @@ void dense_inside(const table_pairs<G>& pairs, const std::vector<double>& labels
 }
 
 // Statistics of columns first .. first + count - 1, on the calling thread.
-template <class Pairs>
-void evaluate_columns(const Pairs& pairs, const unit_table& table, estimator which, const split_columns& columns, index_t first,
-                      index_t count, double* out) {
+template <class Pairs, class Columns>
+void evaluate_columns(const Pairs& pairs, const unit_table& table, estimator which, const Columns& columns, index_t first, index_t count,
+                      double* out) {
   position_set set(columns.units());
   std::vector<std::int32_t> chosen;
-  const auto read = [&](index_t column) {
-    columns.get(column, set);
-    chosen.clear();
-    set.for_each([&](index_t u) { chosen.push_back(static_cast<std::int32_t>(u)); });
-  };
+  const auto read = [&](index_t column) { columns.read(column, set, chosen); };
   constexpr bool has_dense = requires { dense_inside(pairs, std::vector<double>{}, index_t{}, out); };
   if constexpr (has_dense) {
     if (dense_is_cheaper(columns.units(), columns.chosen())) {
