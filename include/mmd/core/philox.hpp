@@ -112,6 +112,22 @@ class random_stream {
     shuffle(std::span(order));
     return order;
   }
+  // A uniformly random subset of `count` of 0..n - 1, in ascending order (Floyd's algorithm: `count` draws; n bits of memory).
+  std::vector<index_t> subset(index_t n, index_t count) {
+    detail::require(n >= 0, "subset: n", n, "0 or more");
+    detail::require(count >= 0 && count <= n, "subset: count", count, "0 or more and no more than n");
+    std::vector<bool> taken(static_cast<std::size_t>(n));
+    for (index_t last = n - count; last < n; ++last) {
+      const auto drawn = static_cast<std::size_t>(below(static_cast<std::uint64_t>(last) + 1));
+      taken[taken[drawn] ? static_cast<std::size_t>(last) : drawn] = true;
+    }
+    std::vector<index_t> chosen;
+    chosen.reserve(static_cast<std::size_t>(count));
+    for (index_t i = 0; i < n; ++i) {
+      if (taken[static_cast<std::size_t>(i)]) chosen.push_back(i);
+    }
+    return chosen;
+  }
 
  private:
   std::array<std::uint32_t, 2> key_;

@@ -12,8 +12,10 @@
 
 namespace mmd {
 
-// What a kernel reads about a pair of samples: |x-y|_2^2, x'y, or |x-y|_1.
-enum class pair { squared_distance, inner_product, l1_distance };
+// What a kernel reads about a pair of samples: |x-y|_2^2, x'y, or |x-y|_1. The exact squared distance is summed from the differences
+// themselves: for pairs far closer to each other than to the mean, and the same bits wherever a pair stands; about half the speed.
+enum class pair { squared_distance, inner_product, l1_distance, exact_squared_distance };
+constexpr bool is_squared(pair quantity) { return quantity == pair::squared_distance || quantity == pair::exact_squared_distance; }
 
 // A kernel of one's own takes about eight lines:
 //   struct cauchy {

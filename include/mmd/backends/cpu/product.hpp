@@ -4,9 +4,11 @@
 
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include "mmd/backends/cpu/simd.hpp"
+#include "mmd/kernels/basic.hpp"
 
 namespace mmd {
 namespace detail {
@@ -37,6 +39,16 @@ struct absolute_difference {
     return c + abs(x - y);
   }
 };
+struct squared_difference {
+  template <class V>
+  static V step(V c, V x, V y) {
+    const V difference = x - y;
+    return fma(difference, difference, c);
+  }
+};
+template <pair quantity>
+using step_for = std::conditional_t<quantity == pair::l1_distance, absolute_difference,
+                                    std::conditional_t<quantity == pair::exact_squared_distance, squared_difference, multiply>>;
 
 // c(i, j) (+)= sum_k step(a_i[k], b_j[k]) for two packs of i and `micro_columns` j. Successive j of b lie `b_column` values apart.
 template <class Step, index_t b_column = 1, class T>
