@@ -21,17 +21,18 @@ bool exists(const std::string& path) {
   return stat(path.c_str(), &found) == 0;
 }
 
-TextSet from_npy(const std::string& path, std::span<const std::byte> bytes) {
+TextSet from_npy(const std::string& path, std::span<const std::byte> bytes, const std::string& labels_given) {
   TextSet out;
   out.path = path;
   out.embeddings = mmd::parse_npy<float>(bytes, path == "-" ? "standard input" : path);
-  const std::string labels = mmd::sidecar_of(path);
-  if (path == "-" || !exists(labels)) return out;
+  const std::string labels = labels_given.empty() ? mmd::sidecar_of(path) : labels_given;
+  if (labels_given.empty() && (path == "-" || !exists(labels))) return out;
   const mmd::text_table table = mmd::read_tsv(labels);
   table.require_rows(out.embeddings.rows(), path);
   for (const auto& [name, member] : columns) {
     if (table.has(name)) out.*member = table.column(name);
   }
+  if (table.has("embedder") && table.rows() > 0) out.embedder = table.column("embedder").front();
   return out;
 }
 
@@ -62,6 +63,7 @@ TextSet TextSet::rows(std::span<const mmd::index_t> which) const {
   TextSet out;
   out.path = path;
   out.from_texts = from_texts;
+  out.embedder = embedder;
   for (const mmd::index_t i : which) {
     if (from_texts) out.texts.push_back(texts[static_cast<std::size_t>(i)]);
     for (const auto& [name, member] : columns) {
@@ -78,20 +80,26 @@ TextSet TextSet::rows(std::span<const mmd::index_t> which) const {
   return out;
 }
 
-mmd::TextIds TextSet::ids() const {
-  if (!group.empty()) return mmd::TextIds(group);
-  if (!id.empty()) return mmd::TextIds(id);
-  return from_texts ? mmd::TextIds(texts) : mmd::TextIds::of_rows(embeddings);
+std::vector<std::string> TextSet::clusters() const {
+  std::vector<std::string> out;
+  const mmd::TextIds rows = from_texts ? mmd::TextIds(texts) : mmd::TextIds::of_rows(embeddings);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(size()); ++i) {
+    const std::string own = !group.empty() ? group[i] : std::string();
+    out.push_back(!own.empty() ? own : !id.empty() && !id[i].empty() ? id[i] : "content " + std::to_string(rows.hashes()[i]));
+  }
+  return out;
 }
 
-TextSet read_texts(const std::string& path) {
+TextSet read_texts(const std::string& path, const std::string& labels) {
   const auto bytes = mmd::read_bytes(path);
   const bool npy = bytes.size() >= 6 && std::memcmp(bytes.data(), "\x93NUMPY", 6) == 0;
-  return npy || path.ends_with(".npy") ? from_npy(path, bytes) : from_jsonl(path, bytes);
+  return npy || path.ends_with(".npy") ? from_npy(path, bytes, labels) : from_jsonl(path, bytes);
 }
 
 void embed(TextSet& set, const mmd::TextEmbedder& embedder) {
-  if (set.from_texts) set.embeddings = embedder.embed(set.texts);
+  if (!set.from_texts) return;
+  set.embeddings = embedder.embed(set.texts);
+  set.embedder = embedder.identity();
 }
 
 void require_label(const TextSet& set, const char* option, const std::string& label) {

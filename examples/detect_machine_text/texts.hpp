@@ -16,15 +16,18 @@ struct TextSet {
   std::vector<std::string> texts;  // .jsonl only
   mmd::matrix<float> embeddings;   // one row a text
   std::vector<std::string> id, split, label, set, domain, source, group, doc;
+  std::string embedder;  // what made the rows, where the file says so
 
   mmd::index_t size() const { return from_texts ? static_cast<mmd::index_t>(texts.size()) : embeddings.rows(); }
   TextSet rows(std::span<const mmd::index_t> which) const;
-  // What tells independent texts apart: the group where it is given, else the id, else the text or the row itself.
-  mmd::TextIds ids() const;
+  // What tells independent texts apart, one name a row: the group where it is given, else the id, else the text or the row itself.
+  std::vector<std::string> clusters() const;
+  mmd::TextIds ids() const { return mmd::TextIds(clusters()); }
 };
 
 // Reads PATH: a .npy file, or JSON lines; "-" is standard input, told apart by its first bytes. Throws mmd::io_error.
-TextSet read_texts(const std::string& path);
+// `labels`: the table of the rows' labels where it is not PATH.tsv.
+TextSet read_texts(const std::string& path, const std::string& labels = "");
 
 // Fills in `embeddings` where the set came as texts.
 void embed(TextSet& set, const mmd::TextEmbedder& embedder);

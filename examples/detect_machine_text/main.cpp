@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// detect_machine_text: learn a kernel that tells machine-written from human-written texts, then decide by tests whose p-values hold.
+#include "commands.hpp"
+#include "support/program.hpp"
+
+int main(int argc, char** argv) {
+  CLI::App app("Tells machine-written from human-written texts with a kernel learned by MMD-MP. Without a command: demo.",
+               "detect_machine_text");
+  int threads = 0;
+  app.add_option("--threads", threads, "0: all")->check(CLI::Range(0, 4096));
+  detect::Command chosen;
+  detect::add_demo(app, chosen);
+  detect::add_embed(app, chosen);
+  detect::add_train(app, chosen);
+  detect::add_score(app, chosen);
+  detect::add_test(app, chosen);
+  detect::add_evaluate(app, chosen);
+  detect::add_info(app, chosen);
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  return program::run(app, argc, argv, [&] {
+    program::progress_bar bar;
+    const mmd::cpu on{.threads = threads, .progress = bar.callback()};
+    program::print(chosen(on));
+  });
+}
