@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+// The test of a group of independent texts against a human reference, the check of a reference, and what is left of the paper's paragraph
+// test.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "mmd/core/matrix.hpp"
+#include "mmd/inference/permutation_test.hpp"
+
+namespace mmd {
+
+struct GroupTestResult {
+  TestResult test = {};
+  index_t texts = 0, reference_texts = 0;
+  std::string averages_over = {};  // what the level of the p-value is an average over, in words
+};
+
+struct ReferenceCheck {
+  TestResult test = {};
+  double alpha = 0;
+  bool fits = false;         // no difference found at this level
+  std::string verdict = {};  // in words
+};
+
+inline namespace MMD_ISA {
+namespace group_detail {
+template <class T>
+matrix<T> copy_of(const samples<T>& x) {
+  matrix<T> out(x.rows(), x.cols());
+  for (index_t i = 0; i < x.rows(); ++i) {
+    for (index_t c = 0; c < x.cols(); ++c) out(i, c) = x(i, c);
+  }
+  return out;
+}
+template <class T>
+void check_group(const samples<T>& x, const samples<T>& reference, const char* name) {
+  const std::string argument(name);
+  detail::require(x.rows() != 1, (argument + ".rows()").c_str(), x.rows(),
+                  "at least 2 texts: one text has no unbiased MMD^2, it has a score (ReferenceDetector)");
+  check_sample(x, name, 2);
+  detail::require(x.cols() == reference.cols(), (argument + ".cols()").c_str(), x.cols(),
+                  ("as many columns as the reference, " + std::to_string(reference.cols())).c_str());
+}
+}  // namespace group_detail
+
+// Were these texts written by humans like those of the reference? PermutationTest of the group against the reference, with MMD^2.
+// Cost: as PermutationTest, method `subset` for a group small against the reference: O((n + R)^2 d + B n^2). Keeps a copy of the reference.
+//
+// Validity: null: the group's texts and the reference texts are exchangeable: independent texts (one a prompt, not sentences of one
+// document) of the same domain. Then P(p <= alpha) <= alpha exactly, in finite samples, on average over references drawn with the group:
+// for one given reference the rate of false alarms is near alpha, not alpha (20 texts, 100 references: standard deviation .023). The kernel
+// must have been fixed before the group and the reference were seen. A rejection says that the group differs from the reference; another
+// domain is enough (`check_reference`). Groups tested against one reference have dependent p-values: Holm or Benjamini-Yekutieli, not
+// Benjamini-Hochberg.
+template <class T, kernel K>
+class GroupTest {
+ public:
+  // Throws invalid_input for a reference of fewer than 2 texts or values that are not finite, and for options that PermutationTest refuses.
+  template <sample_matrix X>
+  GroupTest(K k, const X& reference, const PermutationOptions& options = {})
+      : kernel_(std::move(k)), reference_(group_detail::copy_of(samples<T>(reference))), test_(options) {
+    check_sample(samples<T>(reference_), "reference", 2);
+  }
+
+  const matrix<T>& reference() const { return reference_; }
+
+  // x: n texts, n >= 2. Throws invalid_input for one text, other columns than the reference, values that are not finite.
+  template <backend B, sample_matrix X>
+  GroupTestResult operator()(const B& on, const X& x) const {
+    group_detail::check_group(samples<T>(x), samples<T>(reference_), "group");
+    return {
+        test_(on, samples<T>(x), samples<T>(reference_), kernel_), x.rows(), reference_.rows(),
+        "groups of independent human texts of the reference's domain and references drawn like this one; for this one reference the rate "
+        "of false alarms may differ"};
+  }
+  template <sample_matrix X, class B = detail::default_backend<X>>
+  GroupTestResult operator()(const X& x) const {
+    return (*this)(B{}, x);
+  }
+
+ private:
+  K kernel_;
+  matrix<T> reference_;
+  PermutationTest test_;
+};
+template <kernel K, sample_matrix X>
+GroupTest(K, const X&, const PermutationOptions& = {}) -> GroupTest<typename X::Scalar, K>;
+
+// Does a reference serve a new domain? Tests known human texts of that domain against it: what the reference takes for machine-written is
+// then known to be human.
+//
+// Validity: of the test as GroupTest. `fits` is no proof: a small sample of known texts finds only large differences. Known texts that the
+// kernel was trained on say nothing.
+template <backend B, sample_matrix X, sample_matrix Y, kernel K>
+ReferenceCheck check_reference(const B& on, const X& reference, const Y& known_human, const K& k, double alpha = 0.05,
+                               const PermutationOptions& options = {}) {
+  using T = typename X::Scalar;
+  detail::require(alpha > 0 && alpha < 1, "alpha", alpha, "a number between 0 and 1, such as 0.05");
+  check_sample(samples<T>(reference), "reference", 2);
+  group_detail::check_group(samples<T>(known_human), samples<T>(reference), "known_human");
+  ReferenceCheck out{PermutationTest(options)(on, samples<T>(known_human), samples<T>(reference), k), alpha};
+  out.fits = !out.test.reject(alpha);
+  const std::string p = "p = " + detail::shown(out.test.p_value) + " with " + std::to_string(out.test.n) + " known human texts against " +
+                        std::to_string(out.test.m) + " reference texts";
+  out.verdict = out.fits
+                    ? "no difference found between known human texts and the reference (" + p + "); a small one may remain"
+                    : "the reference does not fit: known human texts differ from it (" + p +
+                          "); human texts of this domain will be called machine too often. Use human texts of this domain as reference";
+  return out;
+}
+
+// The paper's paragraph test: a permutation test of the sentences of one document against human sentences.
+//
+// Validity: only if the sentences were independent, and they are not: at level .05 it rejected 63 to 69 % (MMD-MP) and 86 to 92 % (MMD-D)
+// of human texts with contextual sentence vectors, 14 to 21 % with isolated ones. Use DocumentTest. Throws as PermutationTest.
+template <backend B, sample_matrix X, sample_matrix Y, kernel K>
+TestResult p_value_if_sentences_were_independent(const B& on, const X& sentences, const Y& reference, const K& k,
+                                                 const PermutationOptions& options = {}) {
+  return PermutationTest(options)(on, sentences, reference, k);
+}
+
+}  // namespace MMD_ISA
+}  // namespace mmd
