@@ -224,12 +224,12 @@ inline std::vector<std::byte> safetensors::serialize() const {
   }
   header += "}";
   header.append((8 - header.size() % 8) % 8, ' ');
-  std::vector<std::byte> file(8);
+  std::vector<std::byte> file(8 + header.size() + static_cast<std::size_t>(offset));
   const std::uint64_t length = header.size();
   std::memcpy(file.data(), &length, 8);
-  const auto text = detail::as_bytes_of(header);
-  file.insert(file.end(), text.begin(), text.end());
-  for (const auto* named : order) file.insert(file.end(), named->second.bytes.begin(), named->second.bytes.end());
+  std::memcpy(file.data() + 8, header.data(), header.size());
+  auto place = file.begin() + static_cast<std::ptrdiff_t>(8 + header.size());
+  for (const auto* named : order) place = std::copy(named->second.bytes.begin(), named->second.bytes.end(), place);
   return file;
 }
 

@@ -61,7 +61,8 @@ void visit_runs(const std::vector<Unit>& units, std::size_t n, std::uint32_t ngr
 inline std::string skeleton_of(const text_token& word) {
   std::size_t at = word.lower.size();
   for (int characters = 0; at > 0 && characters < 2;) characters += begins_character(word.lower[--at]);
-  return (word.capital ? "^" : "-") + word.lower.substr(at);
+  std::string skeleton(1, word.capital ? '^' : '-');
+  return skeleton.append(word.lower, at);
 }
 
 // ASCII lower case, digits 0, white space folded to one space, a space at each end; nothing for a text without characters.

@@ -18,7 +18,7 @@ std::string text_of(const std::vector<std::byte>& bytes) { return std::string(mm
 
 TEST_CASE("files are read whole, whatever their size") {
   const temporary_folder folder;
-  for (const std::size_t size : {0, 1, 65535, 65536, 65537, 1000000}) {
+  for (const std::size_t size : {0u, 1u, 65535u, 65536u, 65537u, 1000000u}) {
     const std::string content(size, static_cast<char>('a' + size % 7));
     put_contents(folder.file("f"), content);
     CHECK(text_of(mmd::read_bytes(folder.file("f"))) == content);

@@ -27,7 +27,7 @@ std::string entry(const std::string& name, const std::string& shape, const std::
   return "\"" + name + "\":{\"dtype\":" + dtype + ",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}";
 }
 std::string one(const std::string& shape, const std::string& offsets, const std::string& dtype = "\"F32\"") {
-  return "{" + entry("w", shape, offsets, dtype) + "}";
+  return std::string("{").append(entry("w", shape, offsets, dtype)).append("}");
 }
 // The reason, without what all messages begin with.
 std::string reason(const std::string& header, std::size_t bytes = 0) {

@@ -23,8 +23,9 @@ std::vector<std::string> many_texts(int count) {
     for (int k = 0; k < 40; ++k) {
       state = state * 6364136223846793005ull + 1442695040888963407ull;
       const std::uint64_t word = (state >> 33) % 60 * ((state >> 50) % 60);
-      text += "w" + std::string(1, static_cast<char>('a' + word % 26)) + static_cast<char>('a' + word / 26 % 26) +
-              static_cast<char>('a' + word / 676) + " ";
+      for (const char letter :
+           {'w', static_cast<char>('a' + word % 26), static_cast<char>('a' + word / 26 % 26), static_cast<char>('a' + word / 676), ' '})
+        text += letter;
     }
     texts.push_back(text);
   }
