@@ -2,144 +2,95 @@
 // The CPU backend: one pass over the tiles of the (symmetric) kernel matrix of the pooled samples. The matrix itself never exists.
 #pragma once
 
-#include <algorithm>
+#include <concepts>
 #include <cstdint>
-#include <tuple>
+#include <string_view>
 #include <vector>
 
 #include "mmd/backends/cpu/add.hpp"
 #include "mmd/backends/cpu/add_weighted.hpp"
-#include "mmd/backends/cpu/evaluator.hpp"
 #include "mmd/backends/cpu/gemm.hpp"
 #include "mmd/backends/cpu/gradient.hpp"
-#include "mmd/backends/cpu/parallel.hpp"
-#include "mmd/backends/cpu/spaces.hpp"
+#include "mmd/backends/cpu/pass.hpp"
 #include "mmd/core/progress.hpp"
 
 namespace mmd {
-namespace detail {
 inline namespace MMD_ISA {
 
-template <class R>
-auto copy_or_pointer(R& r) {
-  if constexpr (R::shared) {
-    return &r;
-  } else {
-    return R(r);
-  }
-}
-template <class R>
-R& object(R& r) {
-  return r;
-}
-template <class R>
-R& object(R*& r) {
-  return *r;
-}
-
-// The panels of the pooled rows; fills in the layout's sizes.
-template <class T>
-std::vector<panel> make_panels(const pooled<T>& z, layout& lay) {
-  std::vector<index_t> sizes;
-  for (const auto& g : z.groups) {
-    require(g.rows() >= 1, "group.rows()", g.rows(), "at least 1");
-    require(g.cols() == z.cols(), "group.cols()", g.cols(), "as many columns as the first group");
-    sizes.push_back(g.rows());
-  }
-  require(!sizes.empty(), "groups", 0, "at least one group of rows");
-  if (!z.order.empty()) {
-    require(static_cast<index_t>(z.order.size()) == z.rows(), "order.size()", z.order.size(), "one position for each row");
-    sizes = {z.rows()};
-  }
-  std::vector<panel> panels;
-  index_t packed = 0;
-  for (std::size_t g = 0; g < sizes.size(); ++g) {
-    const index_t n = sizes[g], count = (n + panel_rows - 1) / panel_rows;
-    for (index_t p = 0; p < count; ++p) {
-      const index_t a = n * p / count, b = n * (p + 1) / count;
-      const int padded = static_cast<int>((b - a + group_width<T> - 1) / group_width<T> * group_width<T>);
-      panels.push_back({lay.rows + a, static_cast<int>(b - a), padded, static_cast<int>(g), packed});
-      packed += padded;
-    }
-    lay.rows += n;
-    lay.group_rows.push_back(n);
-  }
-  return panels;
-}
-
-}  // namespace MMD_ISA
-}  // namespace detail
-
-inline namespace MMD_ISA {
-
+// Options as an aggregate, no state: a `cpu` may be used by several threads at once. Within a parallel loop (a part of `for_each`) its
+// functions run on one thread and report nothing.
 class cpu {
  public:
   int threads = 0;                                      // 0: as many as OpenMP offers
-  std::uint64_t memory_limit = std::uint64_t{4} << 30;  // bytes that one call may take beyond its arguments and results
+  std::uint64_t memory_limit = std::uint64_t{4} << 30;  // bytes that one pass may take beyond its arguments and results
   progress_callback progress = {};
 
-  // One pass over all pairs of pooled rows, feeding every reducer.
+  // One pass over all pairs of pooled rows, feeding every reducer; the rows' layout and k(z, z).
+  // Cost: N^2/2 kernel values and their quantities (d multiply-adds each). Memory: a packed copy of every feature space, O(N d), and a few
+  // copies of the reducers; `plan` says how much. Tiles of 128 x 128 values are summed in T, everything larger in double.
+  // Exact in this sense: features are centred on the pooled mean where only distances are read; float samples whose magnitudes leave
+  // [1e-15, 1e15], or whose kernel values leave float's range, are evaluated in double.
+  // Reproducible: the same bits for any number of threads and any memory limit, for one binary on one type of machine. Not so for other
+  // orders of the groups' rows: what must not depend on labels gives z.order.
+  // Throws invalid_input (no group, an empty group, groups of different widths, a map whose result does not fit or is not finite; NaN in
+  // the samples themselves is not looked for and gives NaN), memory_limit_exceeded, cancelled, and what maps and reducers throw: then the
+  // reducers hold nothing of use.
   template <class T, kernel K, cpu_reducer<T>... R>
   layout reduce(const K& k, const pooled<T>& z, R&... reducers) const {
     layout lay;
-    const auto panels = detail::make_panels(z, lay);
+    const auto panels = detail::make_panels<T>(z, lay);
+    const detail::tile_list tiles(lay, panels, z.skip);
     const detail::space_sources<T> sources(k, z, slots_of<K>{});
-    const auto spaces = detail::pack_spaces<T>(threads, lay, panels, sources);
-    const auto eval = detail::make_evaluator(k, spaces, slots_of<K>{});
-    lay.diagonal.resize(detail::at(lay.rows));
-    for (const panel& p : panels) {
-      for (int r = 0; r < p.rows; ++r) lay.diagonal[detail::at(p.first + r)] = eval.at_same_point(p.packed + r);
-    }
-    const index_t np = static_cast<index_t>(panels.size()), tiles = np * (np + 1) / 2, parts = std::clamp<index_t>(tiles / 8, 1, 64);
-    (reducers.prepare(lay), ...);
-    using results = std::tuple<std::conditional_t<R::shared, R*, R>...>;
-    std::vector<results> part(detail::at(parts), results(detail::copy_or_pointer(reducers)...));
-    for_each(parts, [&](index_t p) {
-      constexpr int slots = decltype(eval)::n, size = panel_rows * (panel_rows + detail::micro_columns<T>);
-      const detail::aligned<T> buffer(std::size_t{slots} * size);
-      T* out[slots];
-      for (int s = 0; s < slots; ++s) out[s] = buffer.p + s * size;
-      index_t n = tiles * p / parts, i = 0, before = 0;  // n-th tile of the upper triangle, by rows
-      while (before + np - i <= n) before += np - i++;
-      for (index_t j = i + n - before, end = tiles * (p + 1) / parts; n < end; ++n, ++j) {
-        if (j == np) j = ++i;
-        const panel &I = panels[detail::at(i)], &J = panels[detail::at(j)];
-        if (std::find(z.skip.begin(), z.skip.end(), std::pair(I.group, J.group)) != z.skip.end()) continue;
-        eval(I, J, i == j, out);
-        const tile<T> t{out[0], panel_rows, I, J, i == j};
-        std::apply([&](auto&... r) { (add(detail::object(r), t), ...); }, part[detail::at(p)]);
-      }
-    });
-    for (auto& p : part) {
-      [&]<std::size_t... r>(std::index_sequence<r...>) {
-        (
-            [&] {
-              if constexpr (!R::shared) reducers.merge(std::get<r>(p));
-            }(),
-            ...);
-      }
-      (std::index_sequence_for<R...>{});
-    }
-    return lay;
+    if (run(k, panels, tiles, sources, lay, std::type_identity<T>{}, reducers...)) return lay;
+    layout wide;
+    const auto wide_panels = detail::make_panels<double>(z, wide);
+    run(k, wide_panels, tiles, sources, wide, std::type_identity<double>{}, reducers...);
+    return wide;
+  }
+
+  // What `reduce` with the same arguments will take, before it starts. Calls every map once, with one row, to learn how many features it
+  // makes. Does not count what maps allocate while they run, nor the doubled features of float samples evaluated in double. Throws as
+  // `reduce` does where the arguments do not fit or the limit is too low.
+  template <class T, kernel K, cpu_reducer<T>... R>
+  memory_plan plan(const K& k, const pooled<T>& z, const R&... reducers) const {
+    layout lay;
+    const auto panels = detail::make_panels<T>(z, lay);
+    const detail::tile_list tiles(lay, panels, z.skip);
+    const auto made = detail::space_widths(k, z, slots_of<K>{});
+    const auto p = detail::plan_pass<T>(threads, memory_limit, lay, panels, tiles, made.widths, slots_of<K>{},
+                                        made.mapped * static_cast<std::uint64_t>(lay.rows) * sizeof(T), reducers...);
+    return {p.bytes(), p.result_bytes, p.parts, p.copies};
   }
 
   // The gradient of sum(weights o K) with respect to the features that k reads, to its constants and to the scales of its quantities, by a
-  // pass of its own that recomputes K: about three times the cost of `reduce` where the number of features dominates, O(N d) memory.
-  // Pairs of groups with zero weights cost nothing. The same bits for any number of threads. z.order must be empty: weights belong to
-  // groups. Throws invalid_input for weights whose sizes do not fit.
+  // pass of its own that recomputes K. Costs about three times `reduce` where all features are wanted (the products of the second half are
+  // left out for features that are not); O(N d) memory. Pairs of groups with zero weights cost nothing. The same bits for any number of
+  // threads. z.order must be empty: weights belong to rows and groups as given. Throws invalid_input as `reduce` does, and for weights
+  // whose sizes do not fit; cancelled.
   template <class T, kernel K>
   kernel_gradient<T> gradient(const K& k, const pooled<T>& z, const pair_weights& weights, gradient_of wanted = {}) const {
     detail::require(z.order.empty(), "order.size()", z.order.size(), "no order: weights belong to rows and groups as given");
     layout lay;
-    const auto panels = detail::make_panels(z, lay);
-    const detail::packed_weights<T> packed(weights, lay, panels);
+    const auto panels = detail::make_panels<T>(z, lay);
+    const detail::tile_list tiles(lay, panels, z.skip);
+    detail::check_weights(weights, lay);
     const detail::space_sources<T> sources(k, z, slots_of<K>{});
-    const auto spaces = detail::pack_spaces<T>(threads, lay, panels, sources);
     std::vector<bool> of_space;
-    for (const auto& s : sources.all) of_space.push_back(s.raw ? wanted.raw : wanted.mapped);
-    return detail::weighted_gradient<T>(
-        threads, k, slots_of<K>{}, spaces, of_space, panels, packed, z.skip,
-        [&](index_t done, index_t total) { report("gradient", static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(total)); });
+    for (const bool raw : sources.raw) of_space.push_back(raw ? wanted.raw : wanted.mapped);
+    const auto as = [&]<class E>(std::type_identity<E>, const std::vector<panel>& of_width,
+                                 const std::vector<detail::features<E>>& packed) {
+      return detail::weighted_gradient<T>(threads, k, slots_of<K>{}, packed, of_space, of_width, tiles,
+                                          detail::packed_weights<E>(weights, lay, of_width), reporter{*this, "gradient"});
+    };
+    const auto packed = detail::pack_spaces<T>(threads, lay, panels, sources, slots_of<K>{});
+    if constexpr (std::same_as<T, float>) {
+      if (!detail::float_suffices(detail::make_evaluator(k, packed, slots_of<K>{}))) {
+        layout again;
+        const auto wide = detail::make_panels<double>(z, again);
+        return as(std::type_identity<double>{}, wide, detail::pack_spaces<double>(threads, lay, wide, sources, slots_of<K>{}));
+      }
+    }
+    return as(std::type_identity<T>{}, panels, packed);
   }
 
   // C = alpha op(A) op(B) + beta C, op as `transposed` says; C is not read where beta = 0. Own product in fixed blocks: the same bits for
@@ -151,12 +102,45 @@ class cpu {
     detail::product(threads, of_a, of_b, alpha, samples<typename C::Scalar>(a), samples<typename C::Scalar>(b), beta, c);
   }
 
-  // f(0), ..., f(count - 1) in parallel; what the lowest of them throws is thrown again here.
+  // f(0), ..., f(count - 1) in parallel, in any order. What the lowest of those that throw throws is thrown again here, the same for any
+  // number of threads; parts above it may be left out.
   template <class F>
   void for_each(index_t count, F&& f) const {
     detail::parallel_for(threads, count, std::forward<F>(f));
   }
-  void report(std::string_view stage, std::uint64_t done, std::uint64_t total) const { detail::report(progress, stage, done, total); }
+  // Calls `progress`, if there is one and this is no parallel loop. Throws cancelled when it asks for that.
+  void report(std::string_view stage, std::uint64_t done, std::uint64_t total) const {
+    if (progress && !detail::in_parallel()) detail::report(progress, stage, done, total);
+  }
+
+ private:
+  struct reporter {
+    const cpu& on;
+    std::string_view stage;
+    bool wanted() const { return on.progress && !detail::in_parallel(); }
+    void operator()(index_t done, index_t total) const {
+      on.report(stage, static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(total));
+    }
+  };
+
+  // The pass in E; false, and nothing done to the reducers, where E is float and does not suffice.
+  template <class E, class T, class K, class... R>
+  bool run(const K& k, const std::vector<panel>& panels, const detail::tile_list& tiles, const detail::space_sources<T>& sources,
+           layout& lay, std::type_identity<E>, R&... reducers) const {
+    std::vector<index_t> widths;
+    for (const auto& s : sources.spaces) widths.push_back(s.parts.front().cols());
+    const auto plan =
+        detail::plan_pass<E>(threads, memory_limit, lay, panels, tiles, widths, slots_of<K>{}, sources.made_bytes, reducers...);
+    const auto packed = detail::pack_spaces<E>(threads, lay, panels, sources, slots_of<K>{});
+    const auto eval = detail::make_evaluator(k, packed, slots_of<K>{});
+    if constexpr (std::same_as<E, float>) {
+      if (!detail::float_suffices(eval)) return false;
+    }
+    eval.same_points(panels, lay.diagonal);
+    (reducers.prepare(lay), ...);
+    detail::run_pass<E>(threads, plan, panels, tiles, eval, reporter{*this, "pairs"}, reducers...);
+    return true;
+  }
 };
 
 }  // namespace MMD_ISA

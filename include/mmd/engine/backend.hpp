@@ -15,6 +15,14 @@ namespace mmd {
 // What a product reads of an operand: the matrix as it is, or its transpose.
 enum class transposed { no, yes };
 
+// What a pass will take, known before it starts.
+struct memory_plan {
+  std::uint64_t bytes = 0;         // beyond its arguments and results
+  std::uint64_t result_bytes = 0;  // what the reducers and the layout will hold
+  index_t parts = 0;               // the work is cut into, by the sizes alone
+  index_t copies = 0;              // of the reducers, alive at a time; 0 where there is one part
+};
+
 // Evaluates all pairs of pooled rows once and feeds the reducers, runs independent parts in parallel, and reports progress.
 template <class B>
 concept backend = requires(const B& on, const pooled<float>& z, const gaussian& k, row_sums& r) {

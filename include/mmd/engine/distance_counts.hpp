@@ -25,7 +25,7 @@ struct distance_counts {
   std::vector<double> values = {};  // the first `inside` where inside <= capacity
   int shift = 0;                    // log2 of the doubles in a bin
 
-  static constexpr std::size_t bin_count = 4096;  // 2^12
+  static constexpr std::size_t bin_count = 4096;                                           // 2^12
   static std::uint64_t bits(double value) { return std::bit_cast<std::uint64_t>(value); }  // ordered as the values, from 0 on
   std::size_t bin_of(double value) const { return static_cast<std::size_t>((bits(value) - bits(low)) >> shift); }
   // The smallest and the largest double of a bin.

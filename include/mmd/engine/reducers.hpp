@@ -13,7 +13,9 @@
 namespace mmd {
 
 // The work is cut into parts by the sizes alone; every part fills a copy of the prepared reducer, and the copies are merged in order.
-// A reducer whose pieces write disjoint entries says `shared = true`: all parts then fill the one object.
+// A reducer whose pieces write disjoint entries says `shared = true`: all parts then fill the one object. A reducer that owns memory says
+// how much a prepared copy takes by `std::uint64_t bytes(const layout&) const`, so that a memory limit can be kept; without it, none is
+// assumed.
 template <class R>
 concept reducer = std::copyable<R> && requires(R& r, const R& part, const layout& lay) {
   { R::shared } -> std::convertible_to<bool>;
@@ -22,6 +24,8 @@ concept reducer = std::copyable<R> && requires(R& r, const R& part, const layout
 };
 
 namespace detail {
+inline std::uint64_t doubles(index_t count) { return sizeof(double) * static_cast<std::uint64_t>(count); }
+
 inline namespace MMD_ISA {
 inline void add_to(std::vector<double>& sum, const std::vector<double>& part) {
   for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += part[i];
@@ -40,6 +44,7 @@ struct row_sums {
   double operator()(index_t i, int g) const { return sums[static_cast<std::size_t>(g * rows + i)]; }
 
   static constexpr bool shared = false;
+  std::uint64_t bytes(const layout& l) const { return detail::doubles(l.rows) * static_cast<std::uint64_t>(l.groups()); }
   void prepare(const layout& l) {
     rows = l.rows;
     groups = l.groups();
@@ -58,8 +63,12 @@ struct block_sums {
   double operator()(index_t a, index_t b) const { return sums[static_cast<std::size_t>(a * bins() + b)]; }
 
   static constexpr bool shared = false;
+  std::uint64_t bytes(const layout& l) const {
+    return detail::doubles(bins()) * static_cast<std::uint64_t>(bins() + 2) + static_cast<std::uint64_t>(l.rows) * sizeof(int);
+  }
   void prepare(const layout& l) {
     bin.clear();
+    bin.reserve(static_cast<std::size_t>(l.rows));
     for (std::size_t b = 0; b < bin_rows.size(); ++b) {
       detail::require(bin_rows[b] >= 1, "block_sums: bin_rows", bin_rows[b], "at least one row in every bin");
       bin.insert(bin.end(), static_cast<std::size_t>(bin_rows[b]), static_cast<int>(b));
@@ -97,6 +106,7 @@ struct quadratic_forms {
   explicit quadratic_forms(const label_matrix&&) = delete;
 
   static constexpr bool shared = false;
+  std::uint64_t bytes(const layout&) const { return detail::doubles(labels->columns()); }
   void prepare(const layout& l) {
     detail::require(labels->rows() == l.rows, "quadratic_forms: labels.rows()", labels->rows(), "one label for each pooled row");
     value.assign(static_cast<std::size_t>(labels->columns()), 0);
@@ -109,6 +119,7 @@ struct paired_values {
   std::vector<double> pairs = {};
 
   static constexpr bool shared = true;
+  std::uint64_t bytes(const layout& l) const { return detail::doubles(l.group_rows.front()); }
   void prepare(const layout& l) {
     detail::require(l.groups() == 2 && l.group_rows[0] == l.group_rows[1], "y.rows()", l.group_rows.back(),
                     "two samples of equal size for a paired estimator");
@@ -125,6 +136,7 @@ struct gram {
   T operator()(index_t i, index_t j) const { return values[static_cast<std::size_t>(i * rows + j)]; }
 
   static constexpr bool shared = true;
+  std::uint64_t bytes(const layout& l) const { return sizeof(T) * static_cast<std::uint64_t>(l.rows) * static_cast<std::uint64_t>(l.rows); }
   void prepare(const layout& l) {
     rows = l.rows;
     values.assign(static_cast<std::size_t>(rows) * static_cast<std::size_t>(rows), T(0));

@@ -19,6 +19,7 @@ struct weighted_row_sums {
   double operator()(index_t i, int g) const { return sums[static_cast<std::size_t>(g * rows + i)]; }
 
   static constexpr bool shared = false;
+  std::uint64_t bytes(const layout& l) const { return detail::doubles(l.rows) * static_cast<std::uint64_t>(l.groups()); }
   void prepare(const layout& l) {
     rows = l.rows;
     detail::require(static_cast<index_t>(weights->size()) == rows, "weighted_row_sums: weights.size()", weights->size(),

@@ -10,26 +10,49 @@
 namespace mmd {
 inline namespace MMD_ISA {
 
-template <class T>
-void add(row_sums& r, const tile<T>& t) {
+// Four columns at a time: their sums do not wait for one another, and the sums of the rows are loaded a quarter as often.
+template <bool absolute, class T>
+void add_row_sums(row_sums& r, const tile<T>& t) {
   using S = simd<T>;
-  constexpr int W = S::width;
+  constexpr int W = S::width, C = 4;
+  const auto value = [](const T* p) { return absolute ? abs(S::load(p)) : S::load(p); };
   S row[panel_rows / W];
   for (int i = 0; i < t.I.padded; i += W) row[i / W] = S(T(0));
   double *to_i = &r.sums[detail::at(t.J.group * r.rows + t.I.first)], *to_j = &r.sums[detail::at(t.I.group * r.rows + t.J.first)];
-  for (int j = 0; j < t.J.rows; ++j) {
+  int j = 0;
+  for (; j + C <= t.J.rows; j += C) {
+    S c0 = T(0), c1 = T(0), c2 = T(0), c3 = T(0);
+    const T* k = t.k + j * t.ld;
+    for (int i = 0; i < t.I.padded; i += W) {
+      const S k0 = value(k + i), k1 = value(k + t.ld + i), k2 = value(k + 2 * t.ld + i), k3 = value(k + 3 * t.ld + i);
+      row[i / W] += (k0 + k1) + (k2 + k3);
+      c0 += k0;
+      c1 += k1;
+      c2 += k2;
+      c3 += k3;
+    }
+    if (t.diagonal) continue;  // a diagonal tile is symmetric: its row sums hold everything
+    to_j[j] += static_cast<double>(c0.sum());
+    to_j[j + 1] += static_cast<double>(c1.sum());
+    to_j[j + 2] += static_cast<double>(c2.sum());
+    to_j[j + 3] += static_cast<double>(c3.sum());
+  }
+  for (; j < t.J.rows; ++j) {
     S c = T(0);
     for (int i = 0; i < t.I.padded; i += W) {
-      S k = S::load(t.k + j * t.ld + i);
-      if (r.absolute) k = abs(k);
+      const S k = value(t.k + j * t.ld + i);
       row[i / W] += k;
       c += k;
     }
-    if (!t.diagonal) to_j[j] += static_cast<double>(c.sum());  // a diagonal tile is symmetric: its row sums hold everything
+    if (!t.diagonal) to_j[j] += static_cast<double>(c.sum());
   }
   T sum[panel_rows];
   for (int i = 0; i < t.I.padded; i += W) row[i / W].store(sum + i);
   for (int i = 0; i < t.I.rows; ++i) to_i[i] += static_cast<double>(sum[i]);
+}
+template <class T>
+void add(row_sums& r, const tile<T>& t) {
+  r.absolute ? add_row_sums<true>(r, t) : add_row_sums<false>(r, t);
 }
 
 template <class T>
@@ -102,9 +125,11 @@ void add(gram<U>& r, const tile<T>& t) {
   }
 }
 
+// Float samples may have to be evaluated in double: a reducer takes tiles of both.
 template <class R, class T>
-concept cpu_reducer = reducer<R> && requires(R& r, const tile<T>& t) {
+concept cpu_reducer = reducer<R> && requires(R& r, const tile<T>& t, const tile<double>& d) {
   add(r, t);
+  add(r, d);
 };
 
 }  // namespace MMD_ISA

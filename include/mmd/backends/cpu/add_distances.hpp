@@ -42,31 +42,67 @@ inline void count_inside(distance_counts& r, const double* value, index_t count)
 
 inline namespace MMD_ISA {
 
-template <class T>
-void add(distance_counts& r, const tile<T>& t) {
+// Order statistics are taken in double: there is no such function for tiles of float.
+inline void add(distance_counts& r, const tile<double>& t) {
+  using S = simd<double>;
+  using mask = typename S::raw_integer;
+  constexpr int W = S::width, step = 4 * W;
   constexpr index_t room = 1024;
-  double inside[room], above = std::numeric_limits<double>::infinity(), largest = 0;
-  index_t below = 0, count = 0;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  double inside[room];
+  index_t count = 0;
   const double low = r.low, high = r.high;
+  const S lows = low, highs = high;
+  mask below = {};
+  S above = infinity, largest = 0.0;
+  index_t below_rest = 0;
+  double above_rest = infinity, largest_rest = 0;
   for (int j = 0; j < t.J.rows; ++j) {
     const int end = t.diagonal ? j : t.I.rows;  // every pair once
     if (count + end > room) {
       detail::count_inside(r, inside, count);
       count = 0;
     }
-    for (int i = 0; i < end; ++i) {
-      const double v = static_cast<double>(t.k[j * t.ld + i]);
-      below += v < low;
-      largest = std::max(largest, v);
-      above = v > high ? std::min(above, v) : above;
-      inside[count] = v;
-      count += v >= low && v <= high;
+    const double* column = t.k + static_cast<index_t>(j) * t.ld;
+    const auto take = [&](int from, int to) {
+      for (int i = from; i < to; ++i) {
+        inside[count] = column[i];
+        count += column[i] >= low && column[i] <= high;
+      }
+    };
+    if (t.diagonal) {
+      for (int i = 0; i < end; ++i) {
+        below_rest += column[i] < low;
+        if (column[i] > high) above_rest = std::min(above_rest, column[i]);
+        largest_rest = std::max(largest_rest, column[i]);
+      }
+      take(0, end);
+      continue;
     }
+    for (int i = 0; i < t.I.padded; i += step) {
+      mask any = {};
+      for (int s = i; s < std::min(i + step, t.I.padded); s += W) {
+        const S v = S::load(column + s);
+        const mask lower = v.v<lows.v, higher = v.v> highs.v;
+        below -= lower;
+        above = min(above, S((typename S::raw)((higher & (mask)v.v) | (~higher & (mask)S(infinity).v))));
+        largest = max(largest, v);
+        any |= ~(lower | higher);
+      }
+      for (int s = 1; s < W; ++s) any[0] |= any[s];
+      if (any[0]) take(i, std::min(i + step, end));
+    }
+    if (low > 0) below_rest -= t.I.padded - t.I.rows;  // the padding's zeros
   }
   detail::count_inside(r, inside, count);
-  detail::atomic_add(r.below, below);
-  detail::atomic_improve(r.above, above, std::less<>{});
-  detail::atomic_improve(r.largest, largest, std::greater<>{});
+  for (int s = 0; s < W; ++s) {
+    below_rest += below[s];
+    above_rest = std::min(above_rest, above.v[s]);
+    largest_rest = std::max(largest_rest, largest.v[s]);
+  }
+  detail::atomic_add(r.below, below_rest);
+  detail::atomic_improve(r.above, above_rest, std::less<>{});
+  detail::atomic_improve(r.largest, largest_rest, std::greater<>{});
 }
 
 }  // namespace MMD_ISA

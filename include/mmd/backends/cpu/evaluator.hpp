@@ -5,8 +5,7 @@
 #include <array>
 #include <vector>
 
-#include "mmd/backends/cpu/features.hpp"
-#include "mmd/kernels/plan.hpp"
+#include "mmd/backends/cpu/spaces.hpp"
 
 namespace mmd {
 namespace detail {
@@ -22,10 +21,7 @@ struct evaluator<T, K, expression::list<Q...>> {
 
   // out[s] = the products or differences of slot s, before `read` makes the quantity of them.
   void accumulate(const panel& I, const panel& J, T* const* out, int ld) const {
-    [&]<std::size_t... s>(std::index_sequence<s...>) {
-      (space[s]->template accumulate<std::conditional_t<Q::quantity == pair::l1_distance, absolute_difference, multiply>>(I, J, out[s], ld),
-       ...);
-    }
+    [&]<std::size_t... s>(std::index_sequence<s...>) { (space[s]->template accumulate<step_for<Q::quantity>>(I, J, out[s], ld), ...); }
     (std::index_sequence_for<Q...>{});
   }
   // Fills out[0..n-1] (one tile each); the kernel values end up in out[0].
@@ -58,7 +54,16 @@ struct evaluator<T, K, expression::list<Q...>> {
     }
     (std::index_sequence_for<Q...>{});
   }
-  double at_same_point(index_t packed) const { return evaluate<number<double>>(k, same_point(packed)).v; }
+  // k(z, z) of every row.
+  void same_points(const std::vector<panel>& panels, std::vector<double>& out) const {
+    const auto value = [&](index_t packed) { return evaluate<number<double>>(k, same_point(packed)).v; };
+    out.assign(at(panels.back().first + panels.back().rows), value(0));
+    if constexpr (((Q::quantity == pair::inner_product) || ...)) {
+      for (const panel& p : panels) {
+        for (int r = 0; r < p.rows; ++r) out[at(p.first + r)] = value(p.packed + r);
+      }
+    }
+  }
 
   template <class S>
   static simd<T> read(const features<T>& f, index_t i, index_t j, simd<T> x) {
@@ -71,10 +76,37 @@ struct evaluator<T, K, expression::list<Q...>> {
 };
 
 template <class T, class K, class... Q>
-auto make_evaluator(const K& k, const std::vector<features<T>>& spaces, expression::list<Q...> slots) {
+auto make_evaluator(const K& k, const std::vector<features<T>>& packed, expression::list<Q...> slots) {
   static_assert(sizeof...(Q) > 0, "a constant is not a kernel between samples");
-  return evaluator<T, decltype(without_maps(k)), expression::list<Q...>>{
-      without_maps(k), {&spaces[static_cast<std::size_t>(expression::position<typename Q::space>(expression::spaces_of(slots)))]...}};
+  return evaluator<T, decltype(without_maps(k)), expression::list<Q...>>{without_maps(k), {&packed[at(packing_index<Q>(slots))]...}};
+}
+
+// Whether float does for the kernel: no largest norm leaves [1e-15, 1e15] (its square then still has all its digits), and where the
+// quantities are 0 or largest the kernel is as finite in float as in double, and not all but 0.
+template <class K, class... Q>
+bool float_suffices(const evaluator<float, K, expression::list<Q...>>& eval) {
+  double largest = 0, ends[sizeof...(Q)], value = 0;
+  for (int s = 0; s < eval.n; ++s) {
+    const double n2 = eval.space[at(s)]->largest_norm;
+    if (n2 != 0 && (n2 < 1e-30 || n2 > 1e30)) return false;
+    ends[s] = n2;
+  }
+  const std::array<pair, sizeof...(Q)> quantity{Q::quantity...};
+  for (const double share : {0.0, 1.0, -1.0}) {
+    expression::values<number<double>, expression::list<Q...>> exact;
+    expression::values<number<float>, expression::list<Q...>> rounded;
+    for (int s = 0; s < eval.n; ++s) {
+      double u = share * ends[s];
+      if (is_squared(quantity[at(s)])) u = std::abs(4 * u);
+      if (quantity[at(s)] == pair::l1_distance) u = std::abs(share) * 2 * std::sqrt(ends[s] * static_cast<double>(eval.space[at(s)]->d));
+      exact.v[s] = u;
+      rounded.v[s] = u;
+    }
+    value = evaluate<number<double>>(eval.k, exact).v;
+    if (std::isfinite(value) && (std::abs(value) > 1e30 || !std::isfinite(evaluate<number<float>>(eval.k, rounded).v))) return false;
+    if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
+  }
+  return largest == 0 || largest >= 1e-30;
 }
 
 }  // namespace MMD_ISA

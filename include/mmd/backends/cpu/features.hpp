@@ -1,41 +1,16 @@
 // SPDX-License-Identifier: MIT
-// The pooled rows in panels, and the features of one space packed for the product.
+// The features of one space, packed for the product.
 #pragma once
 
 #include <algorithm>
 #include <vector>
 
+#include "mmd/backends/cpu/panels.hpp"
 #include "mmd/backends/cpu/parallel.hpp"
-#include "mmd/backends/cpu/product.hpp"
-#include "mmd/engine/pooled.hpp"
 
 namespace mmd {
-inline namespace MMD_ISA {
-
-inline constexpr int panel_rows = 128;
-
-// At most `panel_rows` consecutive rows of one group. padded: rows rounded up to whole packs; packed: the first padded row.
-struct panel {
-  index_t first;
-  int rows, padded, group;
-  index_t packed;
-};
-
-// Kernel values of panel I (down, contiguous) against panel J (across). Rows beyond I.rows up to I.padded are zero.
-template <class T>
-struct tile {
-  const T* k;
-  int ld;
-  const panel &I, &J;
-  bool diagonal;  // I and J are the same panel
-};
-
-}  // namespace MMD_ISA
-
 namespace detail {
 inline namespace MMD_ISA {
-
-inline std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
 
 // The rows of one feature space where they lie: one view for each group, read in the pooled order.
 template <class S>
@@ -89,15 +64,20 @@ struct features {
   double largest_norm = 0;  // of them, before rounding to T; NaN if a value is
   static constexpr index_t depth_block = 512;
 
+  // What the constructor takes, its working space included.
+  static std::uint64_t bytes(index_t rows, index_t packed, index_t d) {
+    const auto u = [](index_t i) { return static_cast<std::uint64_t>(i); };
+    return u(packed) * u(d + 1) * sizeof(T) + u(d) * (1 + u(mean_chunks(rows))) * sizeof(double);
+  }
+  static index_t mean_chunks(index_t rows) { return std::clamp<index_t>(rows / panel_rows, 1, 64); }
+
   template <class S>
   features(int threads, const layout& lay, const std::vector<panel>& panels, const row_source<S>& from, bool centre)
-      : d(from.parts[0].cols()),
-        z(at((panels.back().packed + panels.back().padded) * d)),
-        norm(at(panels.back().packed + panels.back().padded)) {
+      : d(from.parts[0].cols()), z(at(packed_rows(panels) * d)), norm(at(packed_rows(panels))) {
     const int team = lay.rows * d < 1 << 15 ? 1 : threads;
     std::vector<double> mean(at(d));
     if (centre) {
-      const index_t chunks = std::clamp<index_t>(lay.rows / 128, 1, 64);
+      const index_t chunks = mean_chunks(lay.rows);
       std::vector<double> sums(at(chunks * d));
       parallel_for(team, chunks, [&](index_t c) {
         for (index_t p = lay.rows * c / chunks; p < lay.rows * (c + 1) / chunks; ++p) add_row<S>(from.row(p), d, &sums[at(c * d)]);

@@ -37,6 +37,28 @@ template <index_t b_column, class T>
   }
 }
 
+inline void check_weights(const pair_weights& weights, const layout& lay) {
+  const std::size_t groups = at(lay.groups()), rows = at(lay.rows);
+  const auto sized = [](const char* name, const std::vector<double>& v, std::size_t size, const char* what) {
+    require(v.size() == size, name, v.size(), (std::to_string(size) + what).c_str());
+  };
+  sized("weights.w.size()", weights.w, rows, ": one weight for each pooled row");
+  sized("weights.p.size()", weights.p, rows, ": one weight for each pooled row");
+  sized("weights.ww.size()", weights.ww, groups * groups, ": groups x groups weights");
+  sized("weights.wp.size()", weights.wp, groups * groups, ": groups x groups weights");
+  for (std::size_t g = 0; g < groups; ++g) {
+    for (std::size_t h = 0; h < g; ++h) {
+      require(weights.ww[g * groups + h] == weights.ww[h * groups + g], "weights.ww", weights.ww[g * groups + h], "a symmetric table");
+      require(weights.wp[g * groups + h] == weights.wp[h * groups + g], "weights.wp", weights.wp[g * groups + h], "a symmetric table");
+    }
+  }
+  if (!weights.diagonal.empty()) sized("weights.diagonal.size()", weights.diagonal, rows, ": one weight for each pooled row, or none");
+  if (weights.paired.empty()) return;
+  require(groups >= 2 && lay.group_rows[0] == lay.group_rows[1], "weights.paired.size()", weights.paired.size(),
+          "none, as there are no two groups of equal size");
+  sized("weights.paired.size()", weights.paired, at(lay.group_rows[0]), ": one weight for each pair, or none");
+}
+
 // The weights in packed rows (zero in the padding), and their tables.
 template <class T>
 struct packed_weights {
@@ -45,21 +67,7 @@ struct packed_weights {
   std::vector<T> w, p;
 
   packed_weights(const pair_weights& weights, const layout& lay, const std::vector<panel>& panels)
-      : from(weights), groups(at(lay.groups())), w(at(panels.back().packed + panels.back().padded)), p(w.size()) {
-    require(from.w.size() == at(lay.rows), "weights.w.size()", from.w.size(), "one weight for each pooled row");
-    require(from.p.size() == at(lay.rows), "weights.p.size()", from.p.size(), "one weight for each pooled row");
-    require(from.ww.size() == groups * groups, "weights.ww.size()", from.ww.size(), "groups x groups weights");
-    require(from.wp.size() == groups * groups, "weights.wp.size()", from.wp.size(), "groups x groups weights");
-    for (std::size_t g = 0; g < groups; ++g) {
-      for (std::size_t h = 0; h < g; ++h) {
-        require(from.ww[g * groups + h] == from.ww[h * groups + g], "weights.ww", from.ww[g * groups + h], "a symmetric table");
-        require(from.wp[g * groups + h] == from.wp[h * groups + g], "weights.wp", from.wp[g * groups + h], "a symmetric table");
-      }
-    }
-    require(from.diagonal.empty() || from.diagonal.size() == at(lay.rows), "weights.diagonal.size()", from.diagonal.size(),
-            "one weight for each pooled row, or none");
-    require(from.paired.empty() || (groups >= 2 && lay.group_rows[0] == lay.group_rows[1] && from.paired.size() == at(lay.group_rows[0])),
-            "weights.paired.size()", from.paired.size(), "one weight for each pair of two equal groups, or none");
+      : from(weights), groups(at(lay.groups())), w(at(packed_rows(panels))), p(w.size()) {
     for (const panel& q : panels) {
       for (int r = 0; r < q.rows; ++r) {
         w[at(q.packed + r)] = static_cast<T>(from.w[at(q.first + r)]);
@@ -122,7 +130,7 @@ struct gradient_tile<T, K, expression::list<Q...>, Constants> {
           const V slope[] = {where_nonzero(w, w * derivative<V>(kernel, at_pair, static_cast<int>(s)))...};
           ((scale[s] = fma(slope[s], at_pair.v[s], scale[s])), ...);
           ((constant[c] += where_nonzero(w, w * constant_derivative<V>(kernel, at_pair, static_cast<int>(c)))), ...);
-          ((slope[s] * V(Q::quantity == pair::squared_distance ? T(-2) : T(1))).store(S[s] + j * gradient_ld + i), ...);
+          ((slope[s] * V(is_squared(Q::quantity) ? T(-2) : T(1))).store(S[s] + j * gradient_ld + i), ...);
         }
         (std::make_index_sequence<n>{}, std::make_index_sequence<constants>{});
       }
@@ -143,12 +151,7 @@ struct feature_sums {
   std::vector<double> own;  // what row i takes of its own features
 
   feature_sums(int threads, const features<T>& f, const std::vector<panel>& panels)
-      : d(f.d),
-        rows(panels.back().packed + panels.back().padded),
-        groups((d + G - 1) / G),
-        z(at(groups * rows * G)),
-        sum(at(groups * rows * G)),
-        own(at(rows)) {
+      : d(f.d), rows(packed_rows(panels)), groups((d + G - 1) / G), z(at(groups * rows * G)), sum(at(groups * rows * G)), own(at(rows)) {
     parallel_for(threads, static_cast<index_t>(panels.size()), [&](index_t p) {
       const panel& P = panels[at(p)];
       for (index_t g = 0; g < groups; ++g) {
@@ -179,24 +182,22 @@ struct feature_sums {
         }
       }
     }
-    if (quantity == pair::squared_distance && first == 0) {
+    if (is_squared(quantity) && first == 0) {
       for (index_t r = 0; r < P.rows; ++r) own[at(P.packed + r)] -= row_sum<stride>(s + r * column, Q.rows);
     }
   }
   template <class R>
-  matrix<R> result(int threads, const std::vector<panel>& panels) const {
-    matrix<R> out(panels.back().first + panels.back().rows, d);
+  void add_to(matrix<R>& out, int threads, const std::vector<panel>& panels) const {
     parallel_for(threads, static_cast<index_t>(panels.size()), [&](index_t p) {
       const panel& P = panels[at(p)];
       for (index_t r = 0; r < P.rows; ++r) {
         const double of_own = own[at(P.packed + r)];
         for (index_t k = 0; k < d; ++k) {
           const index_t i = (k / G * rows + P.packed + r) * G + k % G;
-          out(P.first + r, k) = static_cast<R>(static_cast<double>(sum.p[i]) + of_own * static_cast<double>(z.p[i]));
+          out(P.first + r, k) += static_cast<R>(static_cast<double>(sum.p[i]) + of_own * static_cast<double>(z.p[i]));
         }
       }
     });
-    return out;
   }
 
  private:
@@ -214,69 +215,71 @@ struct feature_sums {
   }
 };
 
-// The whole gradient, computed in T and returned as R. `report(done, total)` is called between blocks.
+// The whole gradient, computed in T and returned as R. `wanted` says so for every feature space; `report(done, total)` is called between
+// blocks.
 template <class R, class T, class K, class... Q, class Report>
-kernel_gradient<R> weighted_gradient(int threads, const K& k, expression::list<Q...> slots, const std::vector<features<T>>& spaces,
-                                     const std::vector<bool>& wanted, const std::vector<panel>& panels, const packed_weights<T>& weights,
-                                     const std::vector<std::pair<int, int>>& skip, Report&& report) {
-  const auto eval = make_evaluator(k, spaces, slots);
+kernel_gradient<R> weighted_gradient(int threads, const K& k, expression::list<Q...> slots, const std::vector<features<T>>& packed,
+                                     const std::vector<bool>& wanted, const std::vector<panel>& panels, const tile_list& tiles,
+                                     const packed_weights<T>& weights, Report&& report) {
+  const auto eval = make_evaluator(k, packed, slots);
   using tile_of = gradient_tile<T, decltype(eval.k), expression::list<Q...>, constants_of<K>>;
   constexpr int n = tile_of::n, constants = tile_of::constants;
   constexpr index_t tile_size = panel_rows * gradient_ld;
-  constexpr std::array<int, n> space_of{expression::position<typename Q::space>(expression::spaces_of(slots))...};
+  constexpr std::array<int, n> packing_of_slot{packing_index<Q>(expression::list<Q...>{})...};
   constexpr std::array<pair, n> quantity{Q::quantity...};
   const tile_of evaluate_tile{eval, weights};
 
+  std::vector<std::size_t> space;  // of each packing
+  [&]<class... P>(expression::list<P...>) {
+    (space.push_back(at(expression::position<typename P::space>(expression::spaces_of(slots)))), ...);
+  }(packings_of(slots));
   std::vector<std::unique_ptr<feature_sums<T>>> sums;
-  for (std::size_t s = 0; s < spaces.size(); ++s)
-    sums.push_back(wanted[s] ? std::make_unique<feature_sums<T>>(threads, spaces[s], panels) : nullptr);
+  for (std::size_t p = 0; p < packed.size(); ++p)
+    sums.push_back(wanted[space[p]] ? std::make_unique<feature_sums<T>>(threads, packed[p], panels) : nullptr);
 
   const index_t np = static_cast<index_t>(panels.size()), side = std::min(np, gradient_panels), blocks = (np + side - 1) / side;
   const aligned<T> storage(at(side * side * n * tile_size));
   std::vector<typename tile_of::sums> of_tile(at(side * side));
   std::vector<char> filled(at(side * side));
   typename tile_of::sums total;
-  auto slot_of = [&](index_t t, int s) { return storage.p + (t * n + s) * tile_size; };
+  const auto slot_of = [&](index_t t, int s) { return storage.p + (t * n + s) * tile_size; };
 
   for (index_t A = 0, step = 0; A < blocks; ++A) {
     for (index_t B = A; B < blocks; ++B, ++step) {
       report(step, blocks * (blocks + 1) / 2);
       const index_t a0 = A * side, a1 = std::min(np, a0 + side), b0 = B * side, b1 = std::min(np, b0 + side), nb = b1 - b0;
       parallel_for(threads, (a1 - a0) * nb, [&](index_t t) {
-        const panel &I = panels[at(a0 + t / nb)], &J = panels[at(b0 + t % nb)];
-        filled[at(t)] =
-            I.first <= J.first && !weights.none(I, J) && std::find(skip.begin(), skip.end(), std::pair(I.group, J.group)) == skip.end();
+        const index_t i = a0 + t / nb, j = b0 + t % nb;
+        const panel &I = panels[at(i)], &J = panels[at(j)];
+        filled[at(t)] = i <= j && !weights.none(I, J) && tiles.holds(I.group, J.group);
         if (!filled[at(t)]) return;
         T* S[n];
         for (int s = 0; s < n; ++s) S[s] = slot_of(t, s);
-        of_tile[at(t)] = evaluate_tile(I, J, I.first == J.first, S);
+        of_tile[at(t)] = evaluate_tile(I, J, i == j, S);
       });
       for (index_t t = 0; t < (a1 - a0) * nb; ++t) {
         if (!filled[at(t)]) continue;
-        for (int s = 0; s < n; ++s) total.scales[at(s)] += of_tile[at(t)].scales[at(s)];
-        for (int c = 0; c < constants; ++c) total.constant[at(c)] += of_tile[at(t)].constant[at(c)];
+        for (std::size_t s = 0; s < n; ++s) total.scales[s] += of_tile[at(t)].scales[s];
+        for (std::size_t c = 0; c < constants; ++c) total.constant[c] += of_tile[at(t)].constant[c];
       }
       for (int s = 0; s < n; ++s) {
-        feature_sums<T>* const to = sums[at(space_of[at(s)])].get();
+        feature_sums<T>* const to = sums[at(packing_of_slot[at(s)])].get();
         if (!to) continue;
-        const index_t rows = (a1 - a0) + (A == B ? 0 : nb), step_groups = std::max<index_t>(1, gradient_features / to->G);
-        const index_t chunks = (to->groups + step_groups - 1) / step_groups;
+        const index_t step_groups = std::max<index_t>(1, gradient_features / to->G), chunks = (to->groups + step_groups - 1) / step_groups;
+        const index_t rows_of_a = a1 - a0, rows = rows_of_a + (A == B ? 0 : nb);
         parallel_for(threads, rows * chunks, [&](index_t part) {
-          const index_t p = part / chunks, first = part % chunks * step_groups, last = std::min(to->groups, first + step_groups);
-          const index_t P = p < a1 - a0 ? a0 + p : b0 + (p - (a1 - a0));
-          if (P < a1) {
-            for (index_t Q_ = std::max(P, b0); Q_ < b1; ++Q_) {
-              const index_t t = (P - a0) * nb + (Q_ - b0);
-              if (filled[at(t)])
-                to->template add<gradient_ld, 1>(quantity[at(s)], panels[at(P)], panels[at(Q_)], slot_of(t, s), first, last);
-            }
+          const index_t r = part / chunks, p = r < rows_of_a ? a0 + r : b0 + (r - rows_of_a);
+          const index_t first = part % chunks * step_groups, last = std::min(to->groups, first + step_groups);
+          const auto take = [&]<index_t stride, index_t column>(index_t i, index_t j, index_t other) {
+            const index_t t = (i - a0) * nb + (j - b0);
+            if (filled[at(t)])
+              to->template add<stride, column>(quantity[at(s)], panels[at(p)], panels[at(other)], slot_of(t, s), first, last);
+          };
+          if (p >= b0) {
+            for (index_t i = a0; i < std::min(p, a1); ++i) take.template operator()<1, gradient_ld>(i, p, i);
           }
-          if (P >= b0) {
-            for (index_t Q_ = a0; Q_ < std::min(P, a1); ++Q_) {
-              const index_t t = (Q_ - a0) * nb + (P - b0);
-              if (filled[at(t)])
-                to->template add<1, gradient_ld>(quantity[at(s)], panels[at(P)], panels[at(Q_)], slot_of(t, s), first, last);
-            }
+          if (p < a1) {
+            for (index_t j = std::max(p, b0); j < b1; ++j) take.template operator()<gradient_ld, 1>(p, j, j);
           }
         });
       }
@@ -294,14 +297,20 @@ kernel_gradient<R> weighted_gradient(int threads, const K& k, expression::list<Q
           if (quantity[at(s)] != pair::inner_product) continue;
           const double slope = w * derivative<N>(eval.k, point, s).v;
           total.scales[at(s)] += slope * point.v[s].v;
-          if (const auto& to = sums[at(space_of[at(s)])]) to->own[at(P.packed + r)] += 2 * slope;
+          if (const auto& to = sums[at(packing_of_slot[at(s)])]) to->own[at(P.packed + r)] += 2 * slope;
         }
         for (int c = 0; c < constants; ++c) total.constant[at(c)] += w * constant_derivative<N>(eval.k, point, c).v;
       }
     }
   }
   kernel_gradient<R> out;
-  for (const auto& s : sums) out.features.push_back(s ? s->template result<R>(threads, panels) : matrix<R>());
+  out.features.resize(wanted.size());
+  for (std::size_t p = 0; p < sums.size(); ++p) {
+    if (!sums[p]) continue;
+    matrix<R>& to = out.features[space[p]];
+    if (to.rows() == 0) to = matrix<R>(panels.back().first + panels.back().rows, sums[p]->d);
+    sums[p]->add_to(to, threads, panels);
+  }
   out.scales.assign(total.scales.begin(), total.scales.end());
   out.constants.assign(total.constant.begin(), total.constant.begin() + constants);
   return out;

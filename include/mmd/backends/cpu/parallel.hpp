@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The library's only parallel loop.
+// The library's only parallel loops.
 #pragma once
 
 #include <algorithm>
+#include <atomic>
+#include <condition_variable>
 #include <exception>
+#include <limits>
+#include <mutex>
 #include <vector>
 
 #include "mmd/core/config.hpp"
@@ -18,32 +22,118 @@ namespace mmd {
 namespace detail {
 inline namespace MMD_ISA {
 
-// How many threads a loop of `count` parts uses; `threads` = 0 means as many as OpenMP offers.
+inline bool in_parallel() {
+#if defined(_OPENMP)
+  return omp_in_parallel();
+#else
+  return false;
+#endif
+}
+
+// How many threads a loop of `count` parts uses; `threads` = 0 means as many as OpenMP offers. Inside a parallel loop it is one.
 inline int team_size([[maybe_unused]] int threads, [[maybe_unused]] index_t count) {
 #if defined(_OPENMP)
+  if (omp_in_parallel()) return 1;
   return static_cast<int>(std::clamp<index_t>(count, 1, threads > 0 ? threads : omp_get_max_threads()));
 #else
   return 1;
 #endif
 }
 
-// f(0), ..., f(count - 1), each once, in any order and on any thread. What they throw is caught for each part, all parts run to their end
-// or their own exception, and the exception of the lowest part is thrown again here: the same for any number of threads.
+// The exception of the lowest part that threw. Parts above it need not run; parts below it do: the same exception for any number of
+// threads.
+class lowest_exception {
+ public:
+  void keep(index_t part) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (part >= part_.load(std::memory_order_relaxed)) return;
+    part_.store(part, std::memory_order_relaxed);
+    thrown_ = std::current_exception();
+  }
+  bool above(index_t part) const { return part > part_.load(std::memory_order_relaxed); }
+  void rethrow() const {
+    if (thrown_) std::rethrow_exception(thrown_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::atomic<index_t> part_ = std::numeric_limits<index_t>::max();
+  std::exception_ptr thrown_;
+};
+
+// f(0), ..., f(count - 1), each once, in any order and on any thread. Throws what the lowest part threw, after all threads are done.
 template <class F>
 void parallel_for(int threads, index_t count, F&& f) {
-  std::vector<std::exception_ptr> thrown(static_cast<std::size_t>(count));
-  [[maybe_unused]] const int team = team_size(threads, count);
-  MMD_OMP(omp parallel for schedule(dynamic, 1) num_threads(team) if (team > 1))
+  const int team = team_size(threads, count);
+  if (team == 1) {
+    for (index_t i = 0; i < count; ++i) f(i);
+    return;
+  }
+  lowest_exception thrown;
+  MMD_OMP(omp parallel for schedule(dynamic, 1) num_threads(team))
   for (index_t i = 0; i < count; ++i) {
+    if (thrown.above(i)) continue;
     try {
       f(i);
     } catch (...) {
-      thrown[static_cast<std::size_t>(i)] = std::current_exception();
+      thrown.keep(i);
     }
   }
-  for (const auto& e : thrown) {
-    if (e) std::rethrow_exception(e);
+  thrown.rethrow();
+}
+
+// Parts that each fill a copy, merged in the order of the parts while later parts are still at work. Every copy of `free` serves one part
+// after another, so no more than these exist: parts start in order and only with a copy, so the lowest unmerged part always has one.
+template <class Copy, class Work, class Merge>
+void parallel_merge(int team, index_t first, index_t last, std::vector<Copy*> free, Work&& work, Merge&& merge) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<Copy*> done(static_cast<std::size_t>(last - first));
+  index_t next = first, merged = first;
+  bool merging = false;
+  lowest_exception thrown;
+  const auto guarded = [&](index_t part, auto&& f) {
+    try {
+      f();
+    } catch (...) {
+      thrown.keep(part);
+    }
+  };
+  const auto run = [&] {
+    std::unique_lock<std::mutex> lock(mutex);
+    while (true) {
+      changed.wait(lock, [&] { return next == last || thrown.above(next) || !free.empty(); });
+      if (next == last || thrown.above(next)) return;
+      Copy* const copy = free.back();
+      free.pop_back();
+      const index_t part = next++;
+      lock.unlock();
+      guarded(part, [&] { work(part, *copy); });
+      lock.lock();
+      done[static_cast<std::size_t>(part - first)] = copy;
+      if (!merging) {
+        merging = true;
+        while (merged < last && done[static_cast<std::size_t>(merged - first)]) {
+          Copy* const ready = done[static_cast<std::size_t>(merged - first)];
+          lock.unlock();
+          if (!thrown.above(merged + 1)) guarded(merged, [&] { merge(*ready); });
+          lock.lock();
+          free.push_back(ready);
+          ++merged;
+          changed.notify_all();
+        }
+        merging = false;
+      }
+      changed.notify_all();
+    }
+  };
+  if (team == 1) {
+    run();
+  } else {
+    MMD_OMP(omp parallel num_threads(team))
+    run();
   }
+  thrown.rethrow();
 }
 
 }  // namespace MMD_ISA

@@ -2,6 +2,7 @@
 // The feature spaces that a kernel reads: the samples themselves, and what its maps make of them.
 #pragma once
 
+#include <cmath>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -19,33 +20,46 @@ struct is_given : std::false_type {};
 template <class T>
 struct is_given<given<T>> : std::true_type {};
 
+// Squared distances are read from centred features, everything else from features as they are. A space whose kernels read both is packed
+// twice.
+template <class Space, bool centred>
+struct packing {
+  using space = Space;
+  static constexpr bool centre = centred;
+};
+template <class Slot>
+using packing_of = packing<typename Slot::space, Slot::quantity == pair::squared_distance>;
+template <class... Q>
+consteval auto packings_of(expression::list<Q...>) {
+  return expression::unite_all(expression::list<>{}, expression::list<packing_of<Q>>{}...);
+}
+template <class Slot, class... Q>
+consteval int packing_index(expression::list<Q...> slots) {
+  return expression::position<packing_of<Slot>>(packings_of(slots));
+}
+
 // The rows of every space, before packing. Maps run here, once for each group, on the calling thread.
 template <class S>
-struct space_sources {
-  struct one {
-    row_source<S> rows;
-    bool centre;  // no kernel reads an inner product of this space
-    bool raw;
-  };
-  std::vector<one> all;
-  std::vector<std::shared_ptr<const void>> made;  // what the maps returned
+class space_sources {
+ public:
+  std::vector<row_source<S>> spaces;
+  std::vector<bool> raw;         // the space is the samples themselves
+  std::uint64_t made_bytes = 0;  // values that maps returned
 
   template <class K, class... Q>
   space_sources(const K& k, const pooled<S>& z, expression::list<Q...> slots) {
-    [&]<class... Space>(expression::list<Space...>) {
-      all.reserve(sizeof...(Space));
-      (add<Space>(k, z, slots), ...);
-    }(expression::spaces_of(slots));
+    [&]<class... Space>(expression::list<Space...>) { (add<Space>(k, z), ...); }(expression::spaces_of(slots));
   }
 
  private:
-  template <class Space, class K, class... Q>
-  void add(const K& k, const pooled<S>& z, expression::list<Q...>) {
-    constexpr bool centre = !((std::is_same_v<typename Q::space, Space> && Q::quantity == pair::inner_product) || ...);
-    constexpr bool raw = std::is_same_v<Space, expression::raw>;
-    all.push_back({{{}, &z.order}, centre, raw});
-    std::vector<samples<S>>& parts = all.back().rows.parts;
-    if constexpr (raw) {
+  std::vector<std::shared_ptr<const void>> made_;
+
+  template <class Space, class K>
+  void add(const K& k, const pooled<S>& z) {
+    raw.push_back(std::is_same_v<Space, expression::raw>);
+    spaces.push_back({{}, &z.order});
+    std::vector<samples<S>>& parts = spaces.back().parts;
+    if constexpr (std::is_same_v<Space, expression::raw>) {
       parts = z.groups;
     } else {
       expression::plan<K>::maps(k, [&]<class Place>(const auto& map) {
@@ -53,40 +67,78 @@ struct space_sources {
           using map_type = std::decay_t<decltype(map)>;
           if constexpr (is_given<map_type>::value) {
             static_assert(std::is_same_v<map_type, given<S>>, "given(features): features and samples need the same number type");
-            require(map.features.rows() == z.rows(), "given: features.rows()", map.features.rows(), "one row for each pooled row");
+            require(map.features.rows() == z.rows(), "given: features.rows()", map.features.rows(),
+                    ("one row for each of the " + std::to_string(z.rows()) + " pooled rows").c_str());
             parts.push_back(map.features);
           } else {
-            for (const auto& g : z.groups) parts.push_back(mapped_group(map, g));
+            for (const auto& g : z.groups) parts.push_back(mapped_group(map, g, parts));
           }
         }
       });
     }
   }
   template <class F>
-  samples<S> mapped_group(const F& map, const samples<S>& group) {
+  samples<S> mapped_group(const F& map, const samples<S>& group, const std::vector<samples<S>>& before) {
     using result = std::decay_t<decltype(map(group))>;
     static_assert(strided_matrix<result>, "a feature map returns a matrix: a row of features for each row of its argument");
     static_assert(std::is_same_v<typename result::Scalar, S>, "a feature map returns the number type of its argument");
     const auto owned = std::make_shared<const result>(map(group));
-    made.push_back(owned);
+    made_.push_back(owned);
     const samples<S> out(*owned);
-    require(out.rows() == group.rows(), "map: rows()", out.rows(), ("one row for each of the " + std::to_string(group.rows())).c_str());
-    require(all.back().rows.parts.empty() || out.cols() == all.back().rows.parts.front().cols(), "map: cols()", out.cols(),
-            "as many columns for every group");
+    require(out.rows() == group.rows(), "map: rows()", out.rows(),
+            ("one row of features for each of the " + std::to_string(group.rows()) + " rows").c_str());
+    require(before.empty() || out.cols() == before.front().cols(), "map: cols()", out.cols(), "as many features for every group");
+    made_bytes += static_cast<std::uint64_t>(out.rows()) * static_cast<std::uint64_t>(out.cols()) * sizeof(S);
     return out;
   }
 };
 
-// Packs every space as T. Names the first value of a map that is not finite.
-template <class T, class S>
-std::vector<features<T>> pack_spaces(int threads, const layout& lay, const std::vector<panel>& panels, const space_sources<S>& sources) {
+// How many features each space has, and all spaces that maps make together; maps are asked for those of one row.
+struct widths_of_spaces {
+  std::vector<index_t> widths;
+  std::uint64_t mapped = 0;
+};
+template <class S, class K, class... Q>
+widths_of_spaces space_widths(const K& k, const pooled<S>& z, expression::list<Q...> slots) {
+  const samples<S> one = z.groups.front().middle_rows(0, 1);
+  widths_of_spaces out;
+  [&]<class... Space>(expression::list<Space...>) {
+    const auto width = [&]<class P>(expression::list<P>) {
+      index_t d = z.cols();
+      if constexpr (!std::is_same_v<P, expression::raw>) {
+        expression::plan<K>::maps(k, [&]<class Place>(const auto& map) {
+          if constexpr (std::is_same_v<Place, P>) {
+            if constexpr (is_given<std::decay_t<decltype(map)>>::value) {
+              d = map.features.cols();
+            } else {
+              d = map(one).cols();
+              out.mapped += static_cast<std::uint64_t>(d);
+            }
+          }
+        });
+      }
+      out.widths.push_back(d);
+    };
+    (width(expression::list<Space>{}), ...);
+  }(expression::spaces_of(slots));
+  return out;
+}
+
+// Packs every space as T, as the slots read it. Names the first value of a map that is not finite.
+template <class T, class S, class... Q>
+std::vector<features<T>> pack_spaces(int threads, const layout& lay, const std::vector<panel>& panels, const space_sources<S>& sources,
+                                     expression::list<Q...> slots) {
   std::vector<features<T>> packed;
-  packed.reserve(sources.all.size());
-  for (const auto& s : sources.all) {
-    packed.emplace_back(threads, lay, panels, s.rows, s.centre);
-    if (s.raw || std::isfinite(packed.back().largest_norm)) continue;
-    for (const samples<S>& part : s.rows.parts) check_sample(part, "mapped features");
-  }
+  [&]<class... P>(expression::list<P...>) {
+    packed.reserve(sizeof...(P));
+    const auto pack = [&](std::size_t space, bool centre) {
+      const row_source<S>& rows = sources.spaces[space];
+      packed.emplace_back(threads, lay, panels, rows, centre);
+      if (sources.raw[space] || std::isfinite(packed.back().largest_norm)) return;
+      for (const samples<S>& part : rows.parts) check_sample(part, "mapped features");
+    };
+    (pack(at(expression::position<typename P::space>(expression::spaces_of(slots))), P::centre), ...);
+  }(packings_of(slots));
   return packed;
 }
 

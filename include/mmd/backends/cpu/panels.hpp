@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// The pooled rows in panels, and the tiles between them.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mmd/backends/cpu/product.hpp"
+#include "mmd/engine/pooled.hpp"
+
+namespace mmd {
+inline namespace MMD_ISA {
+
+inline constexpr int panel_rows = 128;
+
+// At most `panel_rows` consecutive rows of one group. padded: rows rounded up to whole packs; packed: the first padded row.
+struct panel {
+  index_t first;
+  int rows, padded, group;
+  index_t packed;
+};
+
+// Kernel values of panel I (down, contiguous) against panel J (across): k(row i of I, row j of J) = k[j * ld + i]. Rows from I.rows up to
+// I.padded are zero.
+template <class T>
+struct tile {
+  const T* k;
+  int ld;
+  const panel &I, &J;
+  bool diagonal;  // I and J are the same panel
+};
+
+}  // namespace MMD_ISA
+
+namespace detail {
+inline namespace MMD_ISA {
+
+inline std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
+
+// The panels of the pooled rows; fills in the layout's sizes.
+template <class T, class S>
+std::vector<panel> make_panels(const pooled<S>& z, layout& lay) {
+  std::vector<index_t> sizes;
+  for (const auto& g : z.groups) {
+    require(g.rows() >= 1, "group.rows()", g.rows(), "at least 1");
+    require(g.cols() == z.cols(), "group.cols()", g.cols(), ("as many columns as the first group, " + std::to_string(z.cols())).c_str());
+    sizes.push_back(g.rows());
+  }
+  require(!sizes.empty(), "groups", 0, "at least one group of rows");
+  if (!z.order.empty()) {
+    require(static_cast<index_t>(z.order.size()) == z.rows(), "order.size()", z.order.size(),
+            ("one position for each of the " + std::to_string(z.rows()) + " rows").c_str());
+    for (index_t p : z.order) require(p >= 0 && p < z.rows(), "order", p, "the number of a row");
+    require(z.skip.empty(), "skip.size()", z.skip.size(), "nothing to skip where `order` makes one group of all rows");
+    sizes = {z.rows()};
+  }
+  std::vector<panel> panels;
+  index_t packed = 0;
+  for (std::size_t g = 0; g < sizes.size(); ++g) {
+    const index_t n = sizes[g], count = (n + panel_rows - 1) / panel_rows;
+    for (index_t p = 0; p < count; ++p) {
+      const index_t a = n * p / count, b = n * (p + 1) / count;
+      const int padded = static_cast<int>((b - a + group_width<T> - 1) / group_width<T> * group_width<T>);
+      panels.push_back({lay.rows + a, static_cast<int>(b - a), padded, static_cast<int>(g), packed});
+      packed += padded;
+    }
+    lay.rows += n;
+    lay.group_rows.push_back(n);
+  }
+  return panels;
+}
+inline index_t packed_rows(const std::vector<panel>& panels) { return panels.back().packed + panels.back().padded; }
+
+// The tiles to evaluate, in a fixed order: for each pair of groups that is not skipped, by rows; within a group the upper triangle.
+class tile_list {
+ public:
+  struct place {
+    index_t i, j;
+  };
+  tile_list(const layout& lay, const std::vector<panel>& panels, const std::vector<std::pair<int, int>>& skip) {
+    const int groups = lay.groups();
+    groups_ = groups;
+    skipped_.resize(at(groups * groups));
+    for (const auto& [g, h] : skip) {
+      require(g >= 0 && g < groups, "skip: group", g, "the number of a group");
+      require(h >= 0 && h < groups, "skip: group", h, "the number of a group");
+      skipped_[at(g * groups + h)] = skipped_[at(h * groups + g)] = 1;
+    }
+    std::vector<index_t> first(at(groups + 1), static_cast<index_t>(panels.size()));
+    for (index_t p = static_cast<index_t>(panels.size()); p-- > 0;) first[at(panels[at(p)].group)] = p;
+    for (int g = 0; g < groups; ++g) {
+      for (int h = g; h < groups; ++h) {
+        if (!holds(g, h)) continue;
+        const block b{first[at(g)], first[at(g + 1)], first[at(h)], first[at(h + 1)], size_};
+        const index_t down = b.i1 - b.i0;
+        size_ += g == h ? down * (down + 1) / 2 : down * (b.j1 - b.j0);
+        const double n = static_cast<double>(lay.group_rows[at(g)]);
+        pairs_ += n * (g == h ? (n + panel_rows) / 2 : static_cast<double>(lay.group_rows[at(h)]));
+        blocks_.push_back(b);
+      }
+    }
+  }
+  bool holds(int g, int h) const { return !skipped_[at(g * groups_ + h)]; }
+  index_t size() const { return size_; }
+  double pairs() const { return pairs_; }  // that the tiles hold, about
+
+  // Calls f(place) for tiles first .. last - 1.
+  template <class F>
+  void visit(index_t first, index_t last, F&& f) const {
+    for (const block& b : blocks_) {
+      index_t before = b.before;
+      for (index_t i = b.i0; i < b.i1 && before < last; ++i) {
+        const index_t j0 = b.i0 == b.j0 ? i : b.j0, row = b.j1 - j0;
+        for (index_t n = std::max(first, before); n < std::min(last, before + row); ++n) f(place{i, j0 + n - before});
+        before += row;
+      }
+    }
+  }
+
+ private:
+  struct block {
+    index_t i0, i1, j0, j1, before;  // panels of both sides; tiles before this block
+  };
+  int groups_ = 0;
+  std::vector<char> skipped_;
+  std::vector<block> blocks_;
+  index_t size_ = 0;
+  double pairs_ = 0;
+};
+
+}  // namespace MMD_ISA
+}  // namespace detail
+}  // namespace mmd
