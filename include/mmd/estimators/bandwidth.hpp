@@ -109,12 +109,12 @@ class ordered_distances {
   found result(double value, double next, double largest) const { return {distance(value), distance(next), distance(largest)}; }
   double distance(double value) const { return std::scalbn(squared ? std::sqrt(value) : value, exponent_); }
 
-  // An interval of distances (as the engine gives them) that holds the rank with near certainty and about a third of `capacity` pairs at
-  // most: the quantiles of randomly chosen pairs, 6 standard deviations to either side. Only the time depends on it.
+  // An interval of distances (as the engine gives them) that holds the rank with near certainty and about two thirds of `capacity` pairs at
+  // most: the quantiles of randomly chosen pairs, 5 standard deviations to either side. Only the time depends on it.
   template <class B>
   std::pair<double, double> likely_interval(const B& on, index_t rank, index_t capacity) const {
     const double all = static_cast<double>(pairs()), quantile = static_cast<double>(rank) / all,
-                 ratio = 18 * all / static_cast<double>(capacity);
+                 ratio = 7.5 * all / static_cast<double>(capacity);
     const index_t parts = 64, each = static_cast<index_t>(std::max(65536.0, ratio * ratio)) / parts;
     std::vector<double> drawn(static_cast<std::size_t>(parts * each));
     on.for_each(parts, [&](index_t part) {
@@ -126,7 +126,7 @@ class ordered_distances {
     });
     std::sort(drawn.begin(), drawn.end());
     const double size = static_cast<double>(drawn.size()), middle = quantile * size,
-                 margin = 6 * std::sqrt(size * quantile * (1 - quantile)) + 6;
+                 margin = 5 * std::sqrt(size * quantile * (1 - quantile)) + 6;
     const auto at = [&](double place) { return drawn[static_cast<std::size_t>(place)]; };
     // a little wider, as the engine rounds sums in its own way
     return {middle - margin < 0 ? 0.0 : at(middle - margin) * (1 - 1e-12),
