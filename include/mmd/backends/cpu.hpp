@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mmd/backends/cpu/add.hpp"
+#include "mmd/backends/cpu/add_distances.hpp"
 #include "mmd/backends/cpu/add_weighted.hpp"
 #include "mmd/backends/cpu/gemm.hpp"
 #include "mmd/backends/cpu/gradient.hpp"
