@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "mmd/estimators/bandwidth.hpp"
 #include "mmd/learning/adam.hpp"
 #include "mmd/learning/batches.hpp"
 #include "mmd/learning/deep_kernel.hpp"
@@ -18,17 +19,6 @@
 #include "mmd/learning/validation.hpp"
 
 namespace mmd {
-
-namespace detail {
-// The quantity itself, to look at distances through the engine.
-struct squared_distance_itself {
-  static constexpr auto reads = pair::squared_distance;
-  template <class V>
-  MMD_HD V operator()(V d2) const {
-    return d2;
-  }
-};
-}  // namespace detail
 
 template <class T>
 struct TrainResult {
@@ -43,7 +33,7 @@ inline namespace MMD_ISA {
 template <backend B, class T>
 double median_squared_distance(const B& on, const matrix<T>& z, const char* name) {
   gram<T> distances;
-  on.reduce(squared_distance_itself{}, pooled<T>{{samples<T>(z)}}, distances);
+  on.reduce(distance_value<pair::squared_distance>{}, pooled<T>{{samples<T>(z)}}, distances);
   std::vector<T> upper;
   for (index_t i = 0; i < z.rows(); ++i) {
     for (index_t j = i + 1; j < z.rows(); ++j) upper.push_back(distances(i, j));
@@ -140,8 +130,8 @@ class MmdMpTrainer {
       const Dropout dropout{options.input_dropout, options.hidden_dropout, options.seed, static_cast<std::uint64_t>(step)};
       const matrix<T>& features = kernel.network.forward(on, samples<T>(drawn), tape, dropout);
       require_finite(std::ranges::all_of(features.values(), [](T v) { return std::isfinite(v); }), "the network's output", step);
-      const auto j =
-          deep_objective(on, samples<T>(features), kernel.raw_kernel ? samples<T>(drawn) : samples<T>{}, n, kernel.parameters(), objective);
+      const auto j = deep_objective(on, samples<T>(features), kernel.raw_kernel ? samples<T>(drawn) : samples<T>{}, n, kernel.parameters(),
+                                    objective, {.raw = false});
       require_finite(std::isfinite(j.objective), "the objective", step);
       kernel.network.backward(on, tape, samples<T>(j.grad_features), gradient);
       adam.step(kernel.network.parameters(), gradient);
