@@ -5,9 +5,10 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "mmd/core/matrix.hpp"
 #include "mmd/inference/permutation_test.hpp"
+#include "mmd/inference/subset_reference.hpp"
 
 namespace mmd {
 
@@ -27,26 +28,19 @@ struct ReferenceCheck {
 inline namespace MMD_ISA {
 namespace group_detail {
 template <class T>
-matrix<T> copy_of(const samples<T>& x) {
-  matrix<T> out(x.rows(), x.cols());
-  for (index_t i = 0; i < x.rows(); ++i) {
-    for (index_t c = 0; c < x.cols(); ++c) out(i, c) = x(i, c);
-  }
-  return out;
-}
-template <class T>
-void check_group(const samples<T>& x, const samples<T>& reference, const char* name) {
-  const std::string argument(name);
+void check_group(const samples<T>& x, index_t columns, const std::string& argument) {
   detail::require(x.rows() != 1, (argument + ".rows()").c_str(), x.rows(),
                   "at least 2 texts: one text has no unbiased MMD^2, it has a score (ReferenceDetector)");
-  check_sample(x, name, 2);
-  detail::require(x.cols() == reference.cols(), (argument + ".cols()").c_str(), x.cols(),
-                  ("as many columns as the reference, " + std::to_string(reference.cols())).c_str());
+  check_sample(x, argument.c_str(), 2);
+  detail::require(x.cols() == columns, (argument + ".cols()").c_str(), x.cols(),
+                  ("as many columns as the reference, " + std::to_string(columns)).c_str());
 }
 }  // namespace group_detail
 
-// Were these texts written by humans like those of the reference? PermutationTest of the group against the reference, with MMD^2.
-// Cost: as PermutationTest, method `subset` for a group small against the reference: O((n + R)^2 d + B n^2). Keeps a copy of the reference.
+// Were these texts written by humans like those of the reference? The permutation test of the group against the reference, with MMD^2; the
+// same p-value as PermutationTest with the same seed and number of the test.
+// Cost: construction O(R^2 d); a group of n texts O((n R + n^2) d + B n^2), groups in parallel. Memory: R^2 values and a copy of the
+// reference. The same bits for any number of threads.
 //
 // Validity: null: the group's texts and the reference texts are exchangeable: independent texts (one a prompt, not sentences of one
 // document) of the same domain. Then P(p <= alpha) <= alpha exactly, in finite samples, on average over references drawn with the group:
@@ -57,36 +51,44 @@ void check_group(const samples<T>& x, const samples<T>& reference, const char* n
 template <class T, kernel K>
 class GroupTest {
  public:
-  // Throws invalid_input for a reference of fewer than 2 texts or values that are not finite, and for options that PermutationTest refuses.
-  template <sample_matrix X>
-  GroupTest(K k, const X& reference, const PermutationOptions& options = {})
-      : kernel_(std::move(k)), reference_(group_detail::copy_of(samples<T>(reference))), test_(options) {
-    check_sample(samples<T>(reference_), "reference", 2);
-  }
+  // Throws invalid_input for a reference of fewer than 2 texts or values that are not finite; memory_limit_exceeded where its Gram matrix
+  // does not fit.
+  template <backend B, sample_matrix X>
+  GroupTest(const B& on, const K& k, const X& reference, const BatchOptions& options = {})
+      : reference_(on, (check_sample(samples<T>(reference), "reference", 2), reference), k), options_(options) {}
 
-  const matrix<T>& reference() const { return reference_; }
+  const matrix<T>& reference() const { return reference_.reference(); }
 
   // x: n texts, n >= 2. Throws invalid_input for one text, other columns than the reference, values that are not finite.
   template <backend B, sample_matrix X>
   GroupTestResult operator()(const B& on, const X& x) const {
-    group_detail::check_group(samples<T>(x), samples<T>(reference_), "group");
-    return {
-        test_(on, samples<T>(x), samples<T>(reference_), kernel_), x.rows(), reference_.rows(),
-        "groups of independent human texts of the reference's domain and references drawn like this one; for this one reference the rate "
-        "of false alarms may differ"};
+    group_detail::check_group(samples<T>(x), reference().cols(), "group");
+    return result(reference_.test(on, x, options_));
   }
-  template <sample_matrix X, class B = detail::default_backend<X>>
-  GroupTestResult operator()(const X& x) const {
-    return (*this)(B{}, x);
+  // Several groups: group i is test first_test + i, with draws of its own unless options.shared_draws.
+  template <backend B>
+  std::vector<GroupTestResult> operator()(const B& on, const std::vector<samples<T>>& groups) const {
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      group_detail::check_group(groups[i], reference().cols(), "groups[" + std::to_string(i) + "]");
+    }
+    std::vector<GroupTestResult> out;
+    for (auto& test : reference_.test(on, groups, options_)) out.push_back(result(std::move(test)));
+    return out;
   }
 
  private:
-  K kernel_;
-  matrix<T> reference_;
-  PermutationTest test_;
+  GroupTestResult result(TestResult test) const {
+    const index_t texts = test.n;
+    return {
+        std::move(test), texts, reference_.rows(),
+        "groups of independent human texts of the reference's domain and references drawn like this one; for this one reference the rate "
+        "of false alarms may differ"};
+  }
+  SubsetReference<K, T> reference_;
+  BatchOptions options_;
 };
-template <kernel K, sample_matrix X>
-GroupTest(K, const X&, const PermutationOptions& = {}) -> GroupTest<typename X::Scalar, K>;
+template <backend B, kernel K, sample_matrix X>
+GroupTest(const B&, const K&, const X&, const BatchOptions& = {}) -> GroupTest<typename X::Scalar, K>;
 
 // Does a reference serve a new domain? Tests known human texts of that domain against it: what the reference takes for machine-written is
 // then known to be human.
@@ -99,7 +101,7 @@ ReferenceCheck check_reference(const B& on, const X& reference, const Y& known_h
   using T = typename X::Scalar;
   detail::require(alpha > 0 && alpha < 1, "alpha", alpha, "a number between 0 and 1, such as 0.05");
   check_sample(samples<T>(reference), "reference", 2);
-  group_detail::check_group(samples<T>(known_human), samples<T>(reference), "known_human");
+  group_detail::check_group(samples<T>(known_human), reference.cols(), "known_human");
   ReferenceCheck out{PermutationTest(options)(on, samples<T>(known_human), samples<T>(reference), k), alpha};
   out.fits = !out.test.reject(alpha);
   const std::string p = "p = " + detail::shown(out.test.p_value) + " with " + std::to_string(out.test.n) + " known human texts against " +

@@ -62,6 +62,23 @@ TEST_CASE("scores agree with the authors' code") {
   }
 }
 
+TEST_CASE("a deep kernel scores samples and their features alike, one by one as in a batch") {
+  mmd::DeepKernel<double> model;
+  model.standardizer = mmd::Standardizer({1, -1, 0, 2}, {1, 2, 3, 4});
+  model.network = mmd::Perceptron<double>({4, 6, 3}, 1);
+  const auto human = normal_rows(30, 4, 1), x = normal_rows(12, 4, 2, 1.0);
+  const mmd::cpu on;
+  const auto of_samples = mmd::ReferenceDetector(on, model.kernel(on), human).scores(on, x);
+  const auto h = model.features(on, mmd::samples<double>(human)), f = model.features(on, mmd::samples<double>(x));
+  const mmd::ReferenceDetector detector(on, model.feature_kernel(), h);
+  const auto of_features = detector.scores(on, f);
+  for (std::size_t i = 0; i < 12; ++i) {
+    CHECK(of_samples[i] == Approx(of_features[i]).epsilon(1e-12));
+    CHECK(detector.scores(on, mmd::samples<double>(f).middle_rows(static_cast<mmd::index_t>(i), 1)).front() ==
+          Approx(of_features[i]).epsilon(1e-12));
+  }
+}
+
 TEST_CASE("scores do not depend on threads; Eigen matrices of either order are the same") {
   const auto human = normal_rows<float>(200, 16, 1), x = normal_rows<float>(333, 16, 2);
   const mmd::gaussian k(3);
