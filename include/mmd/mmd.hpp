@@ -4,6 +4,7 @@
 
 #include "mmd/backends/cpu.hpp"
 #include "mmd/core/config.hpp"
+#include "mmd/core/eigen.hpp"
 #include "mmd/core/errors.hpp"
 #include "mmd/core/hash.hpp"
 #include "mmd/core/matrix.hpp"

@@ -80,6 +80,7 @@ std::string shown(const V& value) {
   } else if constexpr (std::integral<V>) {
     return std::to_string(value);
   } else if constexpr (std::floating_point<V>) {
+    if (value != value) return "nan";  // whatever its sign
     char text[40];
     std::snprintf(text, sizeof text, "%.6g", static_cast<double>(value));
     for (char& c : text) {

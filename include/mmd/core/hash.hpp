@@ -18,6 +18,7 @@ inline namespace MMD_ISA {
 // is invertible, texts of one length that differ in a single byte never collide.
 class fnv1a {
  public:
+  // Where the n-gram recipe starts; the published basis has one digit more (14695981039346656037).
   static constexpr std::uint64_t offset_basis = 1469598103934665603ull;
   static constexpr std::uint64_t prime = 1099511628211ull;
 

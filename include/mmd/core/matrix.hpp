@@ -23,6 +23,16 @@ class matrix {
   matrix(index_t rows, index_t cols, std::vector<T> values) : rows_(rows), cols_(cols), values_(std::move(values)) {
     detail::require(values_.size() == checked(rows, cols), "matrix: values.size()", values_.size(), "rows x cols values");
   }
+  matrix(const matrix&) = default;
+  matrix& operator=(const matrix&) = default;
+  // What is moved from is 0 x 0.
+  matrix(matrix&& o) noexcept : rows_(std::exchange(o.rows_, 0)), cols_(std::exchange(o.cols_, 0)), values_(std::exchange(o.values_, {})) {}
+  matrix& operator=(matrix&& o) noexcept {
+    rows_ = std::exchange(o.rows_, 0);
+    cols_ = std::exchange(o.cols_, 0);
+    values_ = std::exchange(o.values_, {});
+    return *this;
+  }
 
   index_t rows() const { return rows_; }
   index_t cols() const { return cols_; }
@@ -48,8 +58,8 @@ class matrix {
   static std::size_t checked(index_t rows, index_t cols) {
     detail::require(rows >= 0, "matrix: rows", rows, "0 or more");
     detail::require(cols >= 0, "matrix: cols", cols, "0 or more");
-    detail::require(cols == 0 || rows <= std::numeric_limits<index_t>::max() / cols, "matrix: rows", rows,
-                    "a size whose product with cols fits an index");
+    constexpr index_t most = std::numeric_limits<index_t>::max() / static_cast<index_t>(sizeof(T));
+    detail::require(cols == 0 || rows <= most / cols, "matrix: rows", rows, "a size whose product with cols fits the address space");
     return static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols);
   }
   index_t rows_ = 0, cols_ = 0;

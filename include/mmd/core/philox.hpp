@@ -52,6 +52,7 @@ class random_stream {
  public:
   random_stream(std::uint64_t seed, purpose why, std::uint64_t test = 0, std::uint64_t draw = 0)
       : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)} {
+    detail::require(static_cast<std::uint32_t>(why) < 65536u, "random_stream: purpose", static_cast<std::uint32_t>(why), "less than 2^16");
     constexpr std::uint64_t limit = std::uint64_t{1} << 40;
     detail::require(test < limit, "random_stream: test", test, "less than 2^40");
     detail::require(draw < limit, "random_stream: draw", draw, "less than 2^40");
@@ -102,11 +103,13 @@ class random_stream {
     return r * std::cos(angle);
   }
   // A uniformly random order of the values (Fisher-Yates).
-  template <class V>
-  void shuffle(std::span<V> values) {
+  template <class V, std::size_t size>
+  void shuffle(std::span<V, size> values) {
     for (std::size_t i = values.size(); i > 1; --i) std::swap(values[i - 1], values[below(i)]);
   }
+  // 0..n - 1 in a uniformly random order.
   std::vector<index_t> permutation(index_t n) {
+    detail::require(n >= 0, "permutation: n", n, "0 or more");
     std::vector<index_t> order(static_cast<std::size_t>(n));
     std::iota(order.begin(), order.end(), index_t{0});
     shuffle(std::span(order));

@@ -14,6 +14,8 @@ namespace mmd {
 
 // A dense matrix with strides. Eigen matrices, arrays, maps, refs, blocks and transposes of these all qualify, as do `matrix` and
 // `samples`; expressions such as a + b do not (they have no memory to look at). Nothing here includes Eigen.
+// Strides are read, never assumed: pass Eigen objects as they are. An `Eigen::Ref<const M>` whose M has the other storage order, or
+// another stride, silently copies; a view of such a Ref is good for as long as the Ref itself.
 template <class M>
 concept strided_matrix = requires(const M& m) {
   typename M::Scalar;

@@ -41,9 +41,13 @@ struct distance_counts {
     largest = 0;
     shift = std::max(0, static_cast<int>(std::bit_width(bits(high) - bits(low))) - 12);
     bins.assign(bin_count, 0);
-    values.resize(static_cast<std::size_t>(std::min(capacity, l.rows * (l.rows - 1) / 2)));
+    values.resize(kept(l));
   }
+  std::uint64_t bytes(const layout& l) const { return detail::doubles(static_cast<index_t>(bin_count + kept(l))); }
   void merge(const distance_counts&) {}
+
+ private:
+  std::size_t kept(const layout& l) const { return static_cast<std::size_t>(std::min(capacity, l.rows * (l.rows - 1) / 2)); }
 };
 
 }  // namespace MMD_ISA

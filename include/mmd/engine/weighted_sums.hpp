@@ -2,6 +2,7 @@
 // Row sums in which every pooled row has a weight.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "mmd/engine/reducers.hpp"
