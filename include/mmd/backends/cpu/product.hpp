@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "mmd/backends/cpu/simd.hpp"
+#include "mmd/backends/cpu/simd_math.hpp"
 #include "mmd/kernels/basic.hpp"
 
 namespace mmd {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // simd<T>: a pack of float or double, as wide as the compile flags allow. Compiler vector extensions (GCC, Clang), no loops left to
-// auto-vectorisation. A kernel sees it as "a number": + - * /, exp, log, sqrt, abs, max, min.
+// auto-vectorisation. A kernel sees it as "a number": + - * /, fma, sqrt, abs, max, min here, exp and log in
+// simd_math.hpp.
 #pragma once
 
-#include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <limits>
@@ -129,43 +129,7 @@ struct simd {
 #endif
   [[gnu::always_inline]] friend simd where_nonzero(simd a, simd b) { return (raw)((raw_integer)(a.v != 0) & (raw_integer)b.v); }
   [[gnu::always_inline]] friend simd where_positive(simd a, simd b) { return (raw)((raw_integer)(a.v > 0) & (raw_integer)b.v); }
-  [[gnu::always_inline]] friend simd log(simd a) {
-    for (int i = 0; i < width; ++i) a.v[i] = static_cast<T>(std::log(a.v[i]));
-    return a;
-  }
   [[gnu::always_inline]] friend simd abs(simd a) { return (raw)((raw_integer)a.v & (raw_integer{} + std::numeric_limits<integer>::max())); }
-  [[gnu::always_inline]] friend simd exp(simd x) { return exp2(x * T(1.4426950408889634)); }
-  [[gnu::always_inline]] friend simd exp2(simd t) {
-#if MMD_SIMD_BYTES == 64
-    t = max(T(sizeof(T) == 4 ? -150 : -1100), t);  // so that exp(-inf) is 0, not NaN; the scaling below handles everything else
-    simd n;
-    if constexpr (sizeof(T) == 4)
-      n.v = raw(_mm512_maskz_roundscale_ps(0xffff, (__m512)t.v, 8));
-    else
-      n.v = raw(_mm512_maskz_roundscale_pd(0xff, (__m512d)t.v, 8));
-#else
-    t = min(T(sizeof(T) == 4 ? 127 : 1023), max(T(sizeof(T) == 4 ? -126 : -1022), t));
-    // adding 1.5 * 2^mantissa rounds to an integer; the exponent bias is added on the way (the fence survives -ffast-math)
-    constexpr T magic = sizeof(T) == 4 ? T(12582912 + 127) : T(6755399441055744 + 1023);
-    simd m = fence(t + magic), n = fence(m - magic);
-    simd two_n = (raw)((raw_integer)m.v << (sizeof(T) == 4 ? 23 : 52));
-#endif
-    simd r = t - n, p;
-    if constexpr (sizeof(T) == 4)
-      p = poly(r, 0.0013264727, 0.0096715127, 0.0555073374, 0.2402224209, 0.6931469776);
-    else
-      p = poly(r, 4.4348572438840777e-10, 7.0737946251094369e-09, 1.0178199295596901e-07, 1.3215435218982055e-06, 1.525273349310537e-05,
-               0.00015403530457234292, 0.0013333558146775296, 0.0096181291075940257, 0.055504108664820078, 0.24022650695910132,
-               0.69314718055994533);
-#if MMD_SIMD_BYTES == 64
-    if constexpr (sizeof(T) == 4)
-      return raw(_mm512_maskz_scalef_ps(0xffff, (__m512)p.v, (__m512)n.v));
-    else
-      return raw(_mm512_maskz_scalef_pd(0xff, (__m512d)p.v, (__m512d)n.v));
-#else
-    return p * two_n;
-#endif
-  }
   T sum() const {  // lanes in a fixed tree
     raw s = v;
     for_halves([&]<int... i>(std::integer_sequence<int, i...>, auto half) {
@@ -179,21 +143,6 @@ struct simd {
   static void for_halves(auto f) {
     f(std::make_integer_sequence<int, width>{}, std::integral_constant<int, half>{});
     if constexpr (half > 1) for_halves<half / 2>(f);
-  }
-  template <class... C>
-  static simd poly(simd r, double c0, C... c) {
-    simd p = c0;
-    ((p = fma(p, r, T(c))), ...);
-    return fma(p, r, T(1));
-  }  // exp2(0) is exactly 1
-  [[gnu::always_inline]] static simd fence(simd a) {
-#if !defined(__FAST_MATH__)
-    return a;
-#elif __has_builtin(__builtin_assoc_barrier)
-    return __builtin_assoc_barrier(a.v);
-#else
-    return __arithmetic_fence(a.v);
-#endif
   }
 };
 
