@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Permutation tests as the definition says: every statistic from its own double loop over the kernel matrix, in fp64.
+// Permutation tests as the definition says: every statistic from its own double loop over the kernel matrix, entries in
+// fp64 and sums in long double.
 #pragma once
 
 #include <cmath>
@@ -27,7 +28,7 @@ kernel_matrix make_kernel_matrix(std::size_t rows, F&& k) {
 using split = std::vector<bool>;
 
 inline double mmd2(const kernel_matrix& k, const split& in_x, bool biased) {
-  double n = 0, m = 0, xx = 0, yy = 0, xy = 0;
+  long double n = 0, m = 0, xx = 0, yy = 0, xy = 0;
   for (std::size_t i = 0; i < k.rows; ++i) (in_x[i] ? n : m) += 1;
   for (std::size_t i = 0; i < k.rows; ++i) {
     for (std::size_t j = 0; j < k.rows; ++j) {
@@ -40,7 +41,9 @@ inline double mmd2(const kernel_matrix& k, const split& in_x, bool biased) {
       }
     }
   }
-  return biased ? xx / (n * n) + yy / (m * m) - 2 * xy / (n * m) : xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m);
+  const long double value =
+      biased ? xx / (n * n) + yy / (m * m) - 2 * xy / (n * m) : xx / (n * (n - 1)) + yy / (m * (m - 1)) - 2 * xy / (n * m);
+  return static_cast<double>(value);
 }
 
 // 32 eps times the sum of the three means of |k|, rows with themselves left out.

@@ -76,15 +76,10 @@ struct reference_pairs {
     double sum = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const T* row = sample + rows[i] * stride;
-      for (std::size_t j = 0; j < i; ++j) sum += static_cast<double>(row[own + rows[j]]);
-      for (const index_t j : far) sum += static_cast<double>(row[reference + j]);
+      sum += gathered_sum(row + own, rows.data(), i) + gathered_sum(row + reference, far.data(), far.size());
     }
-    double sums[4] = {};
-    for (std::size_t i = 1; i < far.size(); ++i) {
-      const T* row = gram + far[i] * r;
-      for (std::size_t j = 0; j < i; ++j) sums[j % 4] += static_cast<double>(row[far[j]]);
-    }
-    return 2 * (sum + ((sums[0] + sums[1]) + (sums[2] + sums[3])));
+    for (std::size_t i = 1; i < far.size(); ++i) sum += gathered_sum(gram + far[i] * r, far.data(), i);
+    return 2 * sum;
   }
 };
 
@@ -125,14 +120,10 @@ class SubsetReference {
     sums_.resize(static_cast<std::size_t>(r));
     std::vector<double> sizes(sums_.size());
     on.for_each(r, [&](index_t i) {
-      double sum = 0, size = 0;
-      for (index_t j = 0; j < r; ++j) {
-        if (j == i) continue;
-        sum += static_cast<double>(gram_(i, j));
-        size += std::abs(static_cast<double>(gram_(i, j)));
-      }
-      sums_[static_cast<std::size_t>(i)] = sum;
-      sizes[static_cast<std::size_t>(i)] = size;
+      const T* row = &gram_.values[static_cast<std::size_t>(i * r)];
+      const auto entry = [&](index_t j) { return j == i ? 0 : static_cast<double>(row[j]); };
+      sums_[static_cast<std::size_t>(i)] = detail::blocked_sum(r, entry);
+      sizes[static_cast<std::size_t>(i)] = detail::blocked_sum(r, [&](index_t j) { return std::abs(entry(j)); });
     });
     for (const double size : sizes) size_ += size;
   }
@@ -219,24 +210,18 @@ class SubsetReference {
     std::vector<double> sums(static_cast<std::size_t>(all)), diagonal(static_cast<std::size_t>(all));
     double within = 0, across = 0;
     for (index_t j = 0; j < r; ++j) {
-      sums[static_cast<std::size_t>(n + j)] = sums_[static_cast<std::size_t>(j)];
+      sums[static_cast<std::size_t>(n + j)] = sums_[static_cast<std::size_t>(j)] + detail::blocked_sum(n, [&](index_t i) {
+                                                return static_cast<double>(pairs.sample[i * pairs.stride + pairs.reference + j]);
+                                              });
       diagonal[static_cast<std::size_t>(n + j)] = static_cast<double>(gram_(j, j));
     }
     for (index_t i = 0; i < n; ++i) {
       const T* row = pairs.sample + i * pairs.stride;
-      double sum = 0;
-      for (index_t j = 0; j < n; ++j) {
-        if (j == i) continue;
-        sum += static_cast<double>(row[pairs.own + j]);
-        within += std::abs(static_cast<double>(row[pairs.own + j]));
-      }
-      for (index_t j = 0; j < r; ++j) {
-        const auto v = static_cast<double>(row[pairs.reference + j]);
-        sum += v;
-        across += std::abs(v);
-        sums[static_cast<std::size_t>(n + j)] += v;
-      }
-      sums[static_cast<std::size_t>(i)] = sum;
+      const auto near = [&](index_t j) { return j == i ? 0 : static_cast<double>(row[pairs.own + j]); };
+      const auto far = [&](index_t j) { return static_cast<double>(row[pairs.reference + j]); };
+      sums[static_cast<std::size_t>(i)] = detail::blocked_sum(n, near) + detail::blocked_sum(r, far);
+      within += detail::blocked_sum(n, [&](index_t j) { return std::abs(near(j)); });
+      across += detail::blocked_sum(r, [&](index_t j) { return std::abs(far(j)); });
       diagonal[static_cast<std::size_t>(i)] = static_cast<double>(row[pairs.own + i]);
     }
     std::vector<double> placed_sums, placed_diagonal;

@@ -32,7 +32,9 @@ struct spoiled {  // a kernel whose values are no numbers beyond some distance
 TEST_CASE("samples that cannot be tested") {
   const auto x = normal<float>(10, 3, 1), y = normal<float>(12, 3, 2);
   const mmd::gaussian k(1);
-  const auto run = [&](const auto& a, const auto& b, mmd::PermutationOptions o = {}) { return message([&] { PermutationTest{o}(a, b, k); }); };
+  const auto run = [&](const auto& a, const auto& b, mmd::PermutationOptions o = {}) {
+    return message([&] { PermutationTest{o}(a, b, k); });
+  };
   expect(run(mmd::matrix<float>(0, 3), y), {"x.rows() = 0", "at least 2"});
   expect(run(x, mmd::matrix<float>(0, 3)), {"y.rows() = 0", "at least 2"});
   expect(run(normal<float>(1, 3, 1), y), {"x.rows() = 1", "at least 2"});
@@ -94,7 +96,8 @@ TEST_CASE("Gram matrices that cannot be tested") {
 TEST_CASE("too few bins for the level") {
   const auto x = normal<float>(300, 2, 1), y = normal<float>(3, 2, 2);
   const auto run = [&](mmd::PermutationOptions o) { return message([&] { PermutationTest{o}(x, y, mmd::gaussian(1)); }); };
-  expect(run({.method = method::binned, .bins = 10}), {"method = binned", "10 / alpha = 200", "bins of 31 rows, 9 of x and 0 of y, have 1"});
+  expect(run({.method = method::binned, .bins = 10}),
+         {"method = binned", "10 / alpha = 200", "bins of 31 rows, 9 of x and 0 of y, have 1"});
   const auto a = normal<float>(40, 2, 1), b = normal<float>(40, 2, 2);
   expect(message([&] { PermutationTest{{.method = method::binned, .bins = 8, .alpha = 0.05}}(a, b, mmd::gaussian(1)); }),
          {"10 / alpha = 200", "have 70"});

@@ -58,15 +58,17 @@ struct spy {
 TEMPLATE_TEST_CASE("p-values equal brute force, by every method, estimator and kernel", "", float, double) {
   using T = TestType;
   for (const auto which : {estimator::unbiased, estimator::biased}) {
-    for (const auto& [n, m] : std::vector<std::pair<index_t, index_t>>{{4, 5}, {5, 4}, {5, 5}, {3, 6}, {2, 2}, {12, 19}, {19, 12}, {20, 3}}) {
+    for (const auto& [n, m] :
+         std::vector<std::pair<index_t, index_t>>{{4, 5}, {5, 4}, {5, 5}, {3, 6}, {2, 2}, {12, 19}, {19, 12}, {20, 3}}) {
       const auto x = normal<T>(n, 3, 1), y = normal<T>(m, 3, 2, 0.4);
       for (const auto how : {method::automatic, method::full, method::subset}) {
         const PermutationOptions options{.permutations = 199, .seed = 5, .estimator = which, .method = how, .test = 3};
         compare(x, y, mmd::gaussian(1.3), gaussian_formula{1.3}, options);
         compare(x, y, mmd::energy{}, energy_formula{}, options);
         compare(x, y, mmd::linear{}, linear_formula{}, options);
-        compare(x, y, mmd::gaussian(1.3) + mmd::linear{}, [](const auto& a, const auto& b) { return gaussian_formula{1.3}(a, b) + linear_formula{}(a, b); },
-                options);
+        compare(
+            x, y, mmd::gaussian(1.3) + mmd::linear{},
+            [](const auto& a, const auto& b) { return gaussian_formula{1.3}(a, b) + linear_formula{}(a, b); }, options);
       }
     }
   }

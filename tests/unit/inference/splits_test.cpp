@@ -34,7 +34,8 @@ TEST_CASE("binomial coefficients are exact up to 2^64 - 1 and saturate there") {
   for (std::uint64_t n = 0; n <= 30; ++n) {
     CHECK(binomial_coefficient(n, 0) == 1);
     CHECK(binomial_coefficient(n, n) == 1);
-    for (std::uint64_t k = 1; k < n; ++k) CHECK(binomial_coefficient(n, k) == binomial_coefficient(n - 1, k - 1) + binomial_coefficient(n - 1, k));
+    for (std::uint64_t k = 1; k < n; ++k)
+      CHECK(binomial_coefficient(n, k) == binomial_coefficient(n - 1, k - 1) + binomial_coefficient(n - 1, k));
   }
   constexpr auto most = std::numeric_limits<std::uint64_t>::max();
   CHECK(binomial_coefficient(3, 4) == 0);
@@ -46,9 +47,9 @@ TEST_CASE("binomial coefficients are exact up to 2^64 - 1 and saturate there") {
 }
 
 TEST_CASE("an enumeration visits every split once, the observed one first") {
-  for (const auto& [units, observed] : {std::pair{index_t{7}, set_of(7, {1, 4, 6})}, std::pair{index_t{6}, set_of(6, {0})},
-                                        std::pair{index_t{6}, set_of(6, {5})}, std::pair{index_t{4}, set_of(4, {0, 1})},
-                                        std::pair{index_t{70}, set_of(70, {68, 69})}}) {
+  for (const auto& [units, observed] :
+       {std::pair{index_t{7}, set_of(7, {1, 4, 6})}, std::pair{index_t{6}, set_of(6, {0})}, std::pair{index_t{6}, set_of(6, {5})},
+        std::pair{index_t{4}, set_of(4, {0, 1})}, std::pair{index_t{70}, set_of(70, {68, 69})}}) {
     const auto chosen = static_cast<index_t>(positions(observed).size());
     const std::uint64_t all = binomial_coefficient(static_cast<std::uint64_t>(units), static_cast<std::uint64_t>(chosen));
     const split_columns columns(observed, units, chosen, 3, 0, all, true);

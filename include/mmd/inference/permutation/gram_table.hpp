@@ -23,23 +23,26 @@ template <class T>
 gram_splits<T> tabulate(const table_pairs<T>& gram, index_t rows, const position_set& observed) {
   const auto count = static_cast<std::size_t>(rows);
   std::vector<double> sums(count), diagonal(count);
-  double size[3] = {};  // sums of |k| within the side of position 0, across, and within the other side, each pair once
+  double size[3] = {};  // sums of |k| within the chosen side, across, and within the other side, each pair once
   double chosen = 0;
-  for (index_t i = 0; i < rows; ++i) {
-    const T* row = gram.values + i * gram.stride;
-    const bool side = observed.contains(i);
-    chosen += side;
-    double sum = 0, same = 0, other = 0;
-    for (index_t j = 0; j < i; ++j) {
-      const auto v = static_cast<double>(row[j]);
-      sum += v;
-      sums[static_cast<std::size_t>(j)] += v;
-      (observed.contains(j) == side ? same : other) += std::abs(v);
+  for (index_t block = 0; block < rows; block += sum_block) {
+    std::vector<double> down(count);
+    for (index_t i = block; i < std::min(block + sum_block, rows); ++i) {
+      const T* row = gram.values + i * gram.stride;
+      const bool side = observed.contains(i);
+      double same = 0, other = 0;
+      for (index_t j = 0; j < i; ++j) {
+        const auto v = static_cast<double>(row[j]);
+        down[static_cast<std::size_t>(j)] += v;
+        (observed.contains(j) == side ? same : other) += std::abs(v);
+      }
+      sums[static_cast<std::size_t>(i)] += blocked_sum(i, [&](index_t j) { return static_cast<double>(row[j]); });
+      size[side ? 0 : 2] += same;
+      size[1] += other;
+      chosen += side;
+      diagonal[static_cast<std::size_t>(i)] = static_cast<double>(row[i]);
     }
-    sums[static_cast<std::size_t>(i)] += sum;
-    size[side ? 0 : 2] += same;
-    size[1] += other;
-    diagonal[static_cast<std::size_t>(i)] = static_cast<double>(row[i]);
+    for (std::size_t j = 0; j < count; ++j) sums[j] += down[j];
   }
   const auto all = static_cast<double>(rows);
   gram_splits<T> out{{.all = {.size = all}}, tie_tolerance<T>(chosen, all - chosen, 2 * size[0], 2 * size[2], size[1])};

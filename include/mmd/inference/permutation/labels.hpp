@@ -110,9 +110,9 @@ evaluated_splits evaluate_labels(const B& on, const K& k, const shuffled_pool<T>
     std::vector<side_sums> sides(static_cast<std::size_t>(8 * blocks));
     on.for_each(blocks, [&](index_t block) {
       side_sums* side = &sides[static_cast<std::size_t>(8 * block)];
-      for (index_t start = 0; start < rows; start += 64) {  // sums of sums: their rounding grows with the root of rows / 64
+      for (index_t start = 0; start < rows; start += sum_block) {
         double size[8] = {}, row[8] = {}, same[8] = {};
-        for (index_t i = start; i < std::min(start + 64, rows); ++i) {
+        for (index_t i = start; i < std::min(start + sum_block, rows); ++i) {
           const std::int8_t* v = labels.at(i, 8 * block);
           const double e = entries.deviation(static_cast<std::size_t>(i)), d = diagonal.deviation(static_cast<std::size_t>(i));
           for (int c = 0; c < 8; ++c) {

@@ -77,13 +77,26 @@ inline void conclude(TestResult& out, evaluated_splits splits) {
   }
 }
 
+// Long sums are sums of sums of this many numbers, so that their rounding stays far below the tolerance for ties.
+inline constexpr index_t sum_block = 64;
+template <class Value>
+double blocked_sum(index_t count, Value&& value) {
+  double sum = 0;
+  for (index_t start = 0; start < count; start += sum_block) {
+    double part = 0;
+    for (index_t i = start; i < std::min(start + sum_block, count); ++i) part += value(i);
+    sum += part;
+  }
+  return sum;
+}
+
 // A number for every position, to be summed over the chosen ones. Kept as deviations from the mean: a sum over many positions then loses
 // nothing to the mean, and is exact where all numbers are the same.
 class position_sums {
  public:
   position_sums() = default;
   explicit position_sums(std::vector<double> values) : deviation_(std::move(values)) {
-    for (const double v : deviation_) total_ += v;
+    total_ = blocked_sum(static_cast<index_t>(deviation_.size()), [&](index_t i) { return deviation_[static_cast<std::size_t>(i)]; });
     const bool equal = std::all_of(deviation_.begin(), deviation_.end(), [&](double v) { return v == deviation_.front(); });
     mean_ = equal ? deviation_.front() : total_ / static_cast<double>(deviation_.size());
     for (double& v : deviation_) v -= mean_;
@@ -93,8 +106,8 @@ class position_sums {
   double deviation(std::size_t p) const { return deviation_[p]; }
   // Over these positions, in this order.
   double over(const std::vector<std::int32_t>& chosen) const {
-    double sum = 0;
-    for (const std::int32_t p : chosen) sum += deviation_[static_cast<std::size_t>(p)];
+    const auto sum = blocked_sum(static_cast<index_t>(chosen.size()),
+                                 [&](index_t i) { return deviation_[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)])]; });
     return static_cast<double>(chosen.size()) * mean_ + sum;
   }
 

@@ -15,6 +15,19 @@ namespace mmd {
 namespace detail {
 inline namespace MMD_ISA {
 
+// The sum of row[index[0]], ..., row[index[count - 1]], in four lanes. Sums are taken row by row and then over the rows: values that
+// repeat, as in discrete data, would let the rounding of one long sum grow with its length, and ties would come apart.
+template <class G, class Index>
+double gathered_sum(const G* row, const Index* index, std::size_t count) {
+  double lane[4] = {};
+  std::size_t j = 0;
+  for (; j + 4 <= count; j += 4) {
+    for (std::size_t l = 0; l < 4; ++l) lane[l] += static_cast<double>(row[index[j + l]]);
+  }
+  for (; j < count; ++j) lane[j % 4] += static_cast<double>(row[index[j]]);
+  return (lane[0] + lane[1]) + (lane[2] + lane[3]);
+}
+
 // Pairs of units in the order of their positions: entry (u, v), u > v, is read at values[u * stride + v].
 template <class G>
 struct table_pairs {
@@ -23,16 +36,9 @@ struct table_pairs {
 
   // 2 * the sum over pairs of chosen positions, which ascend.
   double inside(const std::vector<std::int32_t>& chosen) const {
-    double sum[4] = {};
-    for (std::size_t i = 1; i < chosen.size(); ++i) {
-      const G* row = values + chosen[i] * stride;
-      std::size_t j = 0;
-      for (; j + 4 <= i; j += 4) {
-        for (std::size_t l = 0; l < 4; ++l) sum[l] += static_cast<double>(row[chosen[j + l]]);
-      }
-      for (; j < i; ++j) sum[j % 4] += static_cast<double>(row[chosen[j]]);
-    }
-    return 2 * ((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    double sum = 0;
+    for (std::size_t i = 1; i < chosen.size(); ++i) sum += gathered_sum(values + chosen[i] * stride, chosen.data(), i);
+    return 2 * sum;
   }
 };
 
@@ -64,12 +70,16 @@ void dense_inside(const table_pairs<G>& pairs, const std::vector<double>& labels
   for (index_t u = 1; u < units; ++u) {
     const G* row = pairs.values + u * pairs.stride;
     const double* v = labels.data();
-    double product[dense_columns] = {};
-    for (index_t w = 0; w < u; ++w, v += dense_columns) {
-      const auto g = static_cast<double>(row[w]);
-      for (index_t c = 0; c < dense_columns; ++c) product[c] += g * v[c];
+    double of_row[dense_columns] = {};
+    for (index_t start = 0; start < u; start += sum_block) {
+      double part[dense_columns] = {};
+      for (index_t w = start; w < std::min(start + sum_block, u); ++w, v += dense_columns) {
+        const auto g = static_cast<double>(row[w]);
+        for (index_t c = 0; c < dense_columns; ++c) part[c] += g * v[c];
+      }
+      for (index_t c = 0; c < dense_columns; ++c) of_row[c] += part[c];
     }
-    for (index_t c = 0; c < dense_columns; ++c) sum[c] += product[c] * v[c];
+    for (index_t c = 0; c < dense_columns; ++c) sum[c] += of_row[c] * v[c];
   }
   for (index_t c = 0; c < dense_columns; ++c) out[c] = 2 * sum[c];
 }
