@@ -114,6 +114,36 @@ TEST_CASE("the false-positive rate over random splits of a pool is k / (n + 1), 
   }
 }
 
+// Of 20 scores, one is chosen by the texts of the checkpoint set: the one that leaves their largest values lowest.
+TEST_CASE("the check of the rate catches a calibration set that chose the checkpoint, and passes one that did not") {
+  constexpr mmd::index_t n = 99, test = 200, candidates = 20;
+  constexpr int rounds = 250;
+  const auto exceeds = [&](bool same_texts) {
+    double sum = 0, squares = 0;
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+      std::vector<double> best;
+      double lowest = INFINITY;
+      for (mmd::index_t c = 0; c < candidates; ++c) {
+        const auto checkpoint = normals(n, round * 1000 + static_cast<std::uint64_t>(c));
+        const double at = calibrate(checkpoint).threshold(0.05).threshold;
+        if (at < lowest) {
+          lowest = at;
+          best = checkpoint;
+        }
+      }
+      const auto t = calibrate(same_texts ? best : normals(n, round * 1000 + 500)).threshold(0.05);
+      const auto human = normals(test, round * 1000 + 900);
+      const double rate = static_cast<double>(std::count_if(human.begin(), human.end(), [&](double v) { return v > t.threshold; })) / test;
+      sum += rate - t.expected_fpr;
+      squares += (rate - t.expected_fpr) * (rate - t.expected_fpr);
+    }
+    const double mean = sum / rounds;
+    return mean / std::sqrt((squares / rounds - mean * mean) / rounds);  // in standard errors
+  };
+  CHECK(exceeds(true) > 6);
+  CHECK(std::abs(exceeds(false)) < 3);
+}
+
 TEST_CASE("calibrating on checkpoint texts is refused") {
   mmd::Roles roles;
   const std::vector<std::string> checkpoint{"prompt 7", "prompt 8"}, calibration{"prompt 1", "prompt 8", "prompt 2"};
