@@ -115,11 +115,11 @@ matrix<T> read_npy(const std::string& path) {
 namespace detail {
 inline namespace MMD_ISA {
 
-// The same bytes as numpy's: version 1.0, room for the first size to grow to 21 digits, padded so that the values start on 64 bytes.
+// The same bytes as numpy's: version 1.0, padded so that the values start on 64 bytes. (numpy also leaves room for the first size to grow;
+// for two dimensions the padding has that room already.)
 inline std::string npy_preamble(npy_type type, index_t rows, index_t cols) {
   std::string header = std::string("{'descr': '") + npy_name(type) + "', 'fortran_order': False, 'shape': (" + std::to_string(rows) + ", " +
                        std::to_string(cols) + "), }";
-  header.append(21 - std::to_string(rows).size(), ' ');
   header.append(63 - (10 + header.size()) % 64, ' ');
   header += '\n';
   return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size() & 0xff) + static_cast<char>(header.size() >> 8) + header;
