@@ -53,7 +53,8 @@ TEMPLATE_TEST_CASE("a linear layer agrees with a plain loop, for odd sizes", "[l
 }
 
 TEST_CASE("the derivatives of a linear layer are those of differences", "[layers]") {
-  const auto x = normal<double>(5, 4, 1), w = normal<double>(3, 4, 2), grad = normal<double>(5, 3, 4);
+  const mmd::index_t rows = GENERATE(5, 70);  // one chunk of rows, and three
+  const auto x = normal<double>(rows, 4, 1), w = normal<double>(3, 4, 2), grad = normal<double>(rows, 3, 4);
   const auto b = normal_vector<double>(3, 3);
   std::vector<double> grad_w(12), grad_b(3), partials;
   mmd::matrix<double> grad_x;
@@ -82,7 +83,8 @@ TEMPLATE_TEST_CASE("GELU and LayerNorm agree with a plain loop", "[layers]", flo
 }
 
 TEST_CASE("the derivatives of GELU and LayerNorm are those of differences", "[layers]") {
-  const auto z = normal<double>(6, 5, 1), grad = normal<double>(6, 5, 2);
+  const mmd::index_t rows = GENERATE(6, 70);
+  const auto z = normal<double>(rows, 5, 1), grad = normal<double>(rows, 5, 2);
   const auto gain = normal_vector<double>(5, 3, 0.3, 1), shift = normal_vector<double>(5, 4);
   mmd::GeluNormTape<double> tape;
   mmd::matrix<double> out, g = grad;
