@@ -80,9 +80,9 @@ struct features {
       const index_t chunks = mean_chunks(lay.rows);
       std::vector<double> sums(at(chunks * d));
       parallel_for(team, chunks, [&](index_t c) {
-        for (index_t p = lay.rows * c / chunks; p < lay.rows * (c + 1) / chunks; ++p) add_row<S>(from.row(p), d, &sums[at(c * d)]);
+        for (index_t p = lay.rows * c / chunks; p < lay.rows * (c + 1) / chunks; ++p) add_row<S>(from.row(p), d, sums.data() + at(c * d));
       });
-      for (index_t c = 0; c < chunks; ++c) add_row<double>({&sums[at(c * d)], 1}, d, mean.data());
+      for (index_t c = 0; c < chunks; ++c) add_row<double>({sums.data() + at(c * d), 1}, d, mean.data());
       for (double& m : mean) m /= static_cast<double>(lay.rows);
     }
     std::vector<double> largest(panels.size());
