@@ -120,8 +120,8 @@ TEMPLATE_TEST_CASE("median of many pairs takes one pass, or a few where distance
     CHECK(std::abs(mmd::median_heuristic<mmd::laplace>(again, x, y) - l1) <= 1e-13 * l1);
   }
   SECTION("the two middle distances differ, each shared by a million pairs") {
-    // Values 0, a with p q = 1/4 + 1/(4N): exactly half of the N(N-1)/2 pairs differ. N = 45^2 = 2025, p = 990: 990 * 1035 = N(N-1)/4.
-    mmd::matrix<TestType> a(990, 1), b(1035, 1);
+    // 1035 + 1081 = 46^2 rows: exactly half of the pairs, more than are kept, lie within one of the samples.
+    mmd::matrix<TestType> a(1035, 1), b(1081, 1);
     for (mmd::index_t i = 0; i < a.rows(); ++i) a(i, 0) = TestType(3);
     const counting_backend half;
     CHECK(mmd::median_heuristic(half, a, b) == 1.5);

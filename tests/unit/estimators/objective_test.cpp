@@ -5,6 +5,7 @@
 #include <complex>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mmd/backends/cpu.hpp"
@@ -138,6 +139,10 @@ TEST_CASE("the multi-population proxy never reads k(y, y')") {
   const auto after = mmd::objective_terms(means_of(k, equal_weights(5), equal_weights(4)), options).value;
   CHECK(before.objective == after.objective);
   CHECK(before.variance == after.variance);
+
+  const auto x = random_rows<double>(4, 2, 0, rng), y = random_rows<double>(5, 2, 0, rng);
+  CHECK(mmd::objective_pool(x, y, options).skip == std::vector<std::pair<int, int>>{{1, 1}});
+  CHECK(mmd::objective_pool(x, y, {.statistic = mmd::proxy::full}).skip.empty());
 }
 
 TEMPLATE_TEST_CASE("objective of two samples agrees with the definition on the whole kernel matrix", "", float, double) {
