@@ -7,6 +7,7 @@
 #include <string>
 
 #include "mmd/backends/cpu.hpp"
+#include "mmd/core/eigen.hpp"
 #include "mmd/estimators/energy_distance.hpp"
 #include "mmd/estimators/mmd_mp.hpp"
 #include "oracle/mmd.hpp"
@@ -122,6 +123,19 @@ TEST_CASE("variance predicts the spread of the estimate where the distributions 
   // The standard deviation of a variance from 400 normal values is 7 % of it; the estimate itself is a little too large at this size.
   CHECK(of_mmd / oracle::population_variance(mmd2) == Approx(1.1).margin(.3));
   CHECK(of_mpp / oracle::population_variance(mpp) == Approx(1.1).margin(.3));
+}
+
+TEST_CASE("estimates do not depend on how the samples lie in memory") {
+  std::mt19937_64 rng(12);
+  const auto x = support::normal_rows<double>(40, 3, 0, rng), y = support::normal_rows<double>(50, 3, 1, rng);
+  const Eigen::MatrixXd columns = mmd::as_eigen(x), transposed = mmd::as_eigen(y).transpose();
+  Eigen::MatrixXd padded = Eigen::MatrixXd::Constant(60, 9, 7);
+  padded.block(4, 2, 40, 3) = columns;
+  const mmd::Mmd estimator{mmd::matern52(1.5)};
+  const auto expected = estimator(x, y);
+  CHECK(estimator(columns, transposed.transpose()).unbiased == expected.unbiased);
+  CHECK(estimator(padded.block(4, 2, 40, 3), y).variance == expected.variance);
+  CHECK(estimator(mmd::samples(x), mmd::samples(y)).biased == expected.biased);
 }
 
 TEST_CASE("a single row has a biased estimate only") {
