@@ -19,6 +19,7 @@ void add_train(CLI::App& app, Command& chosen);
 void add_score(CLI::App& app, Command& chosen);
 void add_test(CLI::App& app, Command& chosen);
 void add_evaluate(CLI::App& app, Command& chosen);
+void add_check(CLI::App& app, Command& chosen);
 void add_info(CLI::App& app, Command& chosen);
 
 }  // namespace detect

@@ -94,12 +94,8 @@ TextSet Detector::embedded(TextSet set) const {
     }
     embed(set, *model_.text_embedder);
   }
-  if (!set.embedder.empty() && !model_.embedder.empty() && set.embedder != model_.embedder) {
-    throw mmd::invalid_input("mmd: " + set.path + ": embedder = " + set.embedder + ", expected the model's, " + model_.embedder);
-  }
   set.from_texts = false;
-  mmd::detail::require(set.embeddings.cols() == model_.kernel.dimension(), (set.path + ": columns").c_str(), set.embeddings.cols(),
-                       (std::to_string(model_.kernel.dimension()) + ", as the model was trained on").c_str());
+  mmd::require_embedding(model_, set.embeddings.cols(), set.embedder);
   return set;
 }
 

@@ -80,9 +80,10 @@ std::vector<Table> tables_of(const Evaluation& e) {
   for (std::size_t i = 0; i < 2; ++i) {
     const auto& r = e.figures.rates[i];
     texts.rows.push_back({std::string("TPR at the conformal threshold for ") + rates[i], with_interval(band(r.tpr), 3)});
-    texts.rows.push_back(
-        {std::string("FPR at the conformal threshold for ") + rates[i],
-         with_interval(band(r.fpr), 3) + "; unweighted " + std::to_string(r.false_positives) + " of " + std::to_string(r.humans)});
+    texts.rows.push_back({std::string("FPR at the conformal threshold for ") + rates[i],
+                          with_interval(band(r.fpr), 3) + "; one text a prompt: " + std::to_string(e.conformal[i].false_positives) +
+                              " of " + std::to_string(e.conformal[i].texts) + ", 99.9 % band " + std::to_string(e.conformal[i].band.low) +
+                              " to " + std::to_string(e.conformal[i].band.high)});
   }
   out.push_back(std::move(texts));
   Table groups{"Groups of independent texts, tested at level .05 against human texts of their domain",

@@ -6,6 +6,7 @@
 int main(int argc, char** argv) {
   CLI::App app("Tells machine-written from human-written texts with a kernel learned by MMD-MP. Without a command: demo.",
                "detect_machine_text");
+  app.fallthrough();  // --threads may stand behind the command
   int threads = 0;
   app.add_option("--threads", threads, "0: all")->check(CLI::Range(0, 4096));
   detect::Command chosen;
@@ -15,9 +16,9 @@ int main(int argc, char** argv) {
   detect::add_score(app, chosen);
   detect::add_test(app, chosen);
   detect::add_evaluate(app, chosen);
+  detect::add_check(app, chosen);
   detect::add_info(app, chosen);
   app.require_subcommand(0, 1);
-  app.fallthrough();
   return program::run(app, argc, argv, [&] {
     program::progress_bar bar;
     const mmd::cpu on{.threads = threads, .progress = bar.callback()};

@@ -94,7 +94,7 @@ std::string test_group(const mmd::cpu& on, const use_options& o) {
     roles.assign(mmd::role::test, input.ids());
     reference = detector.features(own);
   }
-  const mmd::GroupTest test(detector.kernel(), reference, {.permutations = o.permutations, .seed = o.seed});
+  const mmd::GroupTest test(on, detector.kernel(), reference, {.permutations = o.permutations, .seed = o.seed});
   const mmd::GroupTestResult group = test(on, detector.features(input));
   const mmd::TestResult& r = group.test;
   if (o.json) {
@@ -167,14 +167,10 @@ std::string test_documents(const mmd::cpu& on, const use_options& o) {
       const documents known = documents_of(human);
       return mmd::DocumentCalibration(statistics(on, detector.features(human), known.of_row), mmd::TextIds(known.names), roles);
     }
-    std::vector<mmd::DocumentStatistic> kept;
-    const Model& model = detector.model();
-    for (std::size_t d = 0; d < model.document_scores.size(); ++d) {
-      kept.push_back({static_cast<mmd::index_t>(d), static_cast<mmd::index_t>(model.document_sentences[d]), model.document_scores[d]});
-    }
+    const auto& kept = detector.model().documents;
     mmd::detail::require(kept.size() >= 19, "calibration documents of the model", kept.size(),
                          "at least 19 (give --calibration C.jsonl with whole human documents)");
-    return mmd::DocumentCalibration::of_documents_known_to_be_unseen(kept);
+    return mmd::DocumentCalibration::of_documents_known_to_be_unseen(kept, detector.model().document_options);
   }();
   const auto results = calibrated.test(statistics(on, detector.features(input), docs.of_row, calibrated.options().cut_to));
   if (o.json) {
@@ -201,11 +197,41 @@ std::string test_documents(const mmd::cpu& on, const use_options& o) {
   return out.str();
 }
 
+// Does the model's reference serve these known human texts of another domain?
+std::string check(const mmd::cpu& on, const use_options& o) {
+  const TextSet known = read_texts(o.input);
+  require_label(known, "--human", "human");
+  const Detector detector(on, mmd::load_model<float>(o.model));
+  require_unseen(detector.model(), known);
+  const mmd::matrix<float> features = detector.features(known);
+  const auto c =
+      mmd::check_reference(on, detector.reference(), features, detector.kernel(), o.fpr, {.permutations = o.permutations, .seed = o.seed});
+  const auto t = detector.calibration().threshold(o.fpr);
+  const auto scores = detector.scores(features);
+  const auto called = std::count_if(scores.begin(), scores.end(), [&](double s) { return s > t.threshold; });
+  if (o.json) {
+    json out;
+    out["fits"] = c.fits;
+    out["p_value"] = c.test.p_value;
+    out["statistic"] = number_or_null(c.test.statistic);
+    out["n"] = c.test.n;
+    out["reference_n"] = c.test.m;
+    out["called_machine"] = called;
+    out["fpr"] = o.fpr;
+    return out.dump() + "\n";
+  }
+  auto out = stream();
+  out << c.verdict << ".\n"
+      << called << " of these " << scores.size() << " human texts are called machine-written at a false-positive rate of " << o.fpr
+      << ".\n";
+  return out.str();
+}
+
 std::string info(const std::string& path, bool as_json) {
   const Model m = mmd::load_model<float>(path);
   const auto count = [&](mmd::role r) { return m.roles.hashes(r).size(); };
   json out;
-  out["format_version"] = mmd::model_format_version;
+  out["format_version"] = mmd::detail::model_version;
   out["embedder"] = m.embedder;
   out["dimension"] = m.kernel.dimension();
   out["layers"] = m.kernel.network.sizes();
@@ -219,7 +245,7 @@ std::string info(const std::string& path, bool as_json) {
   out["reference_texts"] = m.reference.rows();
   out["machine_reference_texts"] = m.machine_reference.rows();
   out["calibration_texts"] = m.calibration_scores.size();
-  out["calibration_documents"] = m.document_scores.size();
+  out["calibration_documents"] = m.documents.size();
   out["clusters"] = {{"train", count(mmd::role::train)},
                      {"checkpoint", count(mmd::role::checkpoint)},
                      {"reference", count(mmd::role::reference)},
@@ -259,6 +285,17 @@ void add_test(CLI::App& app, Command& chosen) {
   c->add_flag("--documents", o->documents, "one calibrated p-value a document");
   c->add_flag("--json", o->json, "one JSON object on stdout");
   c->callback([&chosen, o] { chosen = [o](const mmd::cpu& on) { return o->documents ? test_documents(on, *o) : test_group(on, *o); }; });
+}
+void add_check(CLI::App& app, Command& chosen) {
+  auto o = std::make_shared<use_options>();
+  auto* c = app.add_subcommand("check", "does the model's reference serve known human texts of another domain?");
+  c->add_option("--model", o->model)->required();
+  c->add_option("--human", o->input, "texts of the domain that are known to be human")->required();
+  c->add_option("--fpr", o->fpr, "level of the test and rate of the threshold")->capture_default_str()->check(CLI::Range(1e-9, 1 - 1e-9));
+  c->add_option("--permutations", o->permutations)->capture_default_str();
+  c->add_option("--seed", o->seed)->capture_default_str();
+  c->add_flag("--json", o->json, "one JSON object on stdout");
+  c->callback([&chosen, o] { chosen = [o](const mmd::cpu& on) { return check(on, *o); }; });
 }
 void add_info(CLI::App& app, Command& chosen) {
   auto o = std::make_shared<use_options>();
