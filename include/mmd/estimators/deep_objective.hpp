@@ -48,9 +48,9 @@ auto deep_kernel(const DeepKernelParameters& p, const samples<T>& features) {
 inline namespace MMD_ISA {
 
 // J of the deep kernel and its gradient. features: N x d, the n rows of x first, then those of y; raw: N x d_q, the samples themselves,
-// only read with use_q (pass {} otherwise). Raw rows that are
-// data need no gradient: wanted = {.raw = false} saves its work. Two passes over the pairs, O(N d) memory, the same bits for any number of
-// threads.
+// only read with use_q (pass {} otherwise). Raw rows that are data need no gradient: wanted = {.raw = false} saves its work. Two passes
+// over the pairs, O(N d) memory, the same bits for any number of threads. Throws invalid_input for parameters out of range, fewer than two
+// rows in either sample, rows that do not fit, and values that are not finite.
 template <backend B, class T>
 DeepObjective<T> deep_objective(const B& on, const samples<T>& features, const samples<T>& raw, index_t n, const DeepKernelParameters& p,
                                 const ObjectiveOptions& options = {}, gradient_of wanted = {}) {
