@@ -14,7 +14,7 @@ install_it() {
 with_cmake() {  # folder, more arguments for cmake
   local folder=$1
   shift
-  cmake -S "$here/$folder" -B "$scratch/build" -DCMAKE_BUILD_TYPE=Release "$@"
+  cmake -S "$here/$folder" -B "$scratch/build" "$@"
   cmake --build "$scratch/build"
   "$scratch/build/consumer"
 }
@@ -35,7 +35,7 @@ case $kind in
     install_it
     export PKG_CONFIG_PATH="$scratch/prefix/share/pkgconfig"
     read -ra flags <<< "$(pkg-config --cflags --libs mmd)"
-    "${CXX:-c++}" -std=c++20 -O2 "$here/consumer.cpp" -o "$scratch/consumer" "${flags[@]}"
+    "${CXX:-c++}" -std=c++20 "$here/consumer.cpp" -o "$scratch/consumer" "${flags[@]}"
     "$scratch/consumer"
     [[ $("$scratch/consumer") == "mmd $(pkg-config --modversion mmd)"* ]]
     ;;
