@@ -30,6 +30,9 @@ mmd::pooled<T> pool_of(const std::vector<mmd::matrix<T>>& groups) {
   return z;
 }
 
+template <class T>
+mmd::pooled<T> pool_of(const std::vector<mmd::matrix<T>>&&) = delete;  // would dangle
+
 // All rows as the oracle takes them.
 template <class T>
 ref::rows oracle_rows(const mmd::pooled<T>& z) {
