@@ -87,18 +87,19 @@ class ClusteredPermutationTest {
                      "at most " + std::to_string(PermutationTest::most_enumerated) + " splits; " + std::to_string(in_x) + " and " +
                          std::to_string(count - in_x) + " clusters have more");
     }
-    detail::shuffled_pool<T> shuffled{z, {}, options_.estimator};
+    std::vector<index_t> order, unit_rows;
     detail::position_set observed(count);
     const auto place = random_stream(options_.seed, purpose::row_order, options_.test).permutation(count);
     for (index_t p = 0; p < count; ++p) {
       const index_t c = place[static_cast<std::size_t>(p)];
       const auto& rows = clusters[static_cast<std::size_t>(c)];
-      shuffled.rows.order.insert(shuffled.rows.order.end(), rows.begin(), rows.end());
-      shuffled.unit_rows.push_back(static_cast<index_t>(rows.size()));
+      order.insert(order.end(), rows.begin(), rows.end());
+      unit_rows.push_back(static_cast<index_t>(rows.size()));
       if ((c < in_x) == (2 * in_x <= count)) observed.insert(p);
     }
     const detail::split_columns columns(std::move(observed), count, std::min(in_x, count - in_x), options_.seed, options_.test,
                                         enumerate ? splits : draws + 1, enumerate);
+    const detail::shuffled_pool<T> shuffled(k, z, std::move(order), std::move(unit_rows), options_.estimator);
     TestResult out;
     out.method = enumerate ? method::enumerate : method::full;
     out.estimator = options_.estimator;

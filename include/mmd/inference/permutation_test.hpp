@@ -77,9 +77,9 @@ class PermutationTest {
       conclude(out, detail::evaluate_bins(on, k, z, plan, options_.estimator, options_.seed, options_.test, options_.permutations));
       return out;
     }
-    detail::shuffled_pool<T> shuffled{z, {}, options_.estimator};
-    shuffled.rows.order = row_order(n + m);
-    const auto columns = columns_of(shuffled.rows.order, n, m, how == method::enumerate, [&](index_t row) { return row < n; });
+    auto order = row_order(n + m);
+    const auto columns = columns_of(order, n, m, how == method::enumerate, [&](index_t row) { return row < n; });
+    const detail::shuffled_pool<T> shuffled(k, z, std::move(order), {}, options_.estimator);
     if (how == method::subset) {
       const double bytes = static_cast<double>(n + m) * static_cast<double>(n + m) * static_cast<double>(sizeof(T));
       if (bytes > detail::memory_limit_of(on)) {

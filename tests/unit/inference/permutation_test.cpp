@@ -23,7 +23,7 @@ constexpr double eps() {
 // Library against oracle, on the same draws: p must be equal, T close.
 template <class T, class K, class F>
 void compare(const mmd::matrix<T>& x, const mmd::matrix<T>& y, const K& k, F formula, PermutationOptions options) {
-  const auto result = PermutationTest{options}(x, y, k);
+  const auto result = PermutationTest{options}(mmd::cpu{.threads = 1}, x, y, k);
   const auto matrix = pooled_matrix(x, y, formula);
   const auto observed = first_rows(x.rows(), x.rows() + y.rows());
   const bool biased = options.estimator == estimator::biased;
@@ -253,6 +253,24 @@ TEST_CASE("the same rows under other strides give the same bits") {
   }
   const mmd::samples<double> turned(columns.data(), 20, 4, 1, 20);
   CHECK(PermutationTest{}(x, y, mmd::gaussian(1)).null == PermutationTest{}(turned, y, mmd::gaussian(1)).null);
+}
+
+TEST_CASE("mapped and given features give the test of the features themselves") {
+  const auto x = normal<double>(20, 4, 1), y = normal<double>(25, 4, 2, 0.3);
+  const auto doubled = [](const mmd::samples<double>& z) {
+    mmd::matrix<double> out(z.rows(), 1);
+    for (index_t i = 0; i < z.rows(); ++i) out(i, 0) = 2 * z(i, 0);
+    return out;
+  };
+  const auto fx = doubled(x), fy = doubled(y);
+  mmd::matrix<double> both(45, 1);
+  for (index_t i = 0; i < 45; ++i) both(i, 0) = i < 20 ? fx(i, 0) : fy(i - 20, 0);
+  for (const auto how : {method::full, method::subset, method::binned}) {
+    const PermutationTest test{{.permutations = 199, .method = how}};
+    const auto features = test(fx, fy, mmd::gaussian(1));
+    CHECK(test(x, y, on(doubled, mmd::gaussian(1))).null == features.null);
+    CHECK(test(x, y, on(mmd::given(both), mmd::gaussian(1))).null == features.null);
+  }
 }
 
 TEST_CASE("progress is reported on the calling thread and can cancel") {

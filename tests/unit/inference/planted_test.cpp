@@ -72,14 +72,15 @@ struct truncating {
 // The full test, with its rows in a random order or, planted, in the order of the samples.
 double full_p(const mmd::matrix<float>& x, const mmd::matrix<float>& y, std::uint64_t seed, bool random_order) {
   const index_t n = x.rows(), rows = n + y.rows();
-  mmd::detail::shuffled_pool<float> shuffled{mmd::pool(x, y)};
-  for (index_t i = 0; i < rows; ++i) shuffled.rows.order.push_back(i);
-  if (random_order) mmd::random_stream(seed, mmd::purpose::row_order).shuffle(std::span(shuffled.rows.order));
+  std::vector<index_t> order;
+  for (index_t i = 0; i < rows; ++i) order.push_back(i);
+  if (random_order) mmd::random_stream(seed, mmd::purpose::row_order).shuffle(std::span(order));
   mmd::detail::position_set observed(rows);
   for (index_t p = 0; p < rows; ++p) {
-    if (shuffled.rows.order[at(p)] < n) observed.insert(p);
+    if (order[at(p)] < n) observed.insert(p);
   }
   const mmd::detail::split_columns columns(observed, rows, n, seed, 0, 20, false);
+  const mmd::detail::shuffled_pool<float> shuffled(mmd::gaussian(1), mmd::pool(x, y), order, {}, mmd::estimator::unbiased);
   mmd::TestResult out;
   conclude(out, evaluate_labels(truncating{}, mmd::gaussian(1), shuffled, columns));
   return out.p_value;
@@ -88,14 +89,16 @@ double full_p(const mmd::matrix<float>& x, const mmd::matrix<float>& y, std::uin
 // The binned test with bins of `size` rows in the order of the data, planted.
 double unshuffled_bins_p(const mmd::matrix<float>& x, const mmd::matrix<float>& y, index_t size, std::uint64_t seed) {
   const index_t bx = x.rows() / size, bins = bx + y.rows() / size;
-  mmd::detail::shuffled_pool<float> pool{mmd::pool(x, y), std::vector<index_t>(at(bins), size)};
+  std::vector<index_t> order;
   const auto place = mmd::random_stream(seed, mmd::purpose::row_order).permutation(bins);
   mmd::detail::position_set observed(bins);
   for (index_t p = 0; p < bins; ++p) {
-    for (index_t i = 0; i < size; ++i) pool.rows.order.push_back(place[at(p)] * size + i);
+    for (index_t i = 0; i < size; ++i) order.push_back(place[at(p)] * size + i);
     if (place[at(p)] < bx) observed.insert(p);
   }
   const mmd::detail::split_columns columns(observed, bins, bx, seed, 0, 20, false);
+  const mmd::detail::shuffled_pool<float> pool(mmd::gaussian(1), mmd::pool(x, y), order, std::vector<index_t>(at(bins), size),
+                                               mmd::estimator::unbiased);
   mmd::TestResult out;
   conclude(out, evaluate_blocks(serial, mmd::gaussian(1), pool, {}, columns));
   return out.p_value;
@@ -186,6 +189,32 @@ TEST_CASE("planted: bins of rows in the order of the data") {
                                             << " of 500");
     CHECK_FALSE(sound(planted));
     CHECK(sound(library));
+  }
+}
+
+TEST_CASE("a map that looks at its whole sample sees the pooled rows, not the samples") {
+  // Centred and scaled sample by sample, as batch normalisation would: rows of x and y then differ in distribution given their labels.
+  const auto normalised = [](const mmd::samples<double>& z) {
+    double mean = 0, squares = 0;
+    const auto count = static_cast<double>(z.rows());
+    for (index_t i = 0; i < z.rows(); ++i) mean += z(i, 0) / count;
+    for (index_t i = 0; i < z.rows(); ++i) squares += (z(i, 0) - mean) * (z(i, 0) - mean) / count;
+    mmd::matrix<double> out(z.rows(), 1);
+    for (index_t i = 0; i < z.rows(); ++i) out(i, 0) = (z(i, 0) - mean) / std::sqrt(squares);
+    return out;
+  };
+  for (const auto how : {method::full, method::subset, method::binned}) {
+    const auto run = [&](bool planted) {
+      return simulation(19, 1000, [&](std::uint64_t seed) {
+        const auto x = normal<double>(12, 1, 2 * seed), y = normal<double>(17, 1, 2 * seed + 1);
+        const PermutationTest test{{.permutations = 19, .seed = seed, .method = how}};
+        return planted ? test(serial, normalised(x), normalised(y), mmd::gaussian(1)).p_value
+                       : test(serial, x, y, on(normalised, mmd::gaussian(1))).p_value;
+      });
+    };
+    INFO(to_string(how));
+    CHECK_FALSE(sound(run(true)));
+    CHECK(sound(run(false)));
   }
 }
 

@@ -42,9 +42,8 @@ evaluated_splits evaluate_bins(const B& on, const K& k, const pooled<T>& z, cons
   const auto in_x = random_stream(seed, purpose::bin_shuffle, test, 0).permutation(plan.n);
   const auto in_y = random_stream(seed, purpose::bin_shuffle, test, 1).permutation(plan.m);
   const auto place = random_stream(seed, purpose::row_order, test).permutation(bins);
-  shuffled_pool<T> pool{z, std::vector<index_t>(static_cast<std::size_t>(bins), plan.size), which};
+  std::vector<index_t> order, unit_rows(static_cast<std::size_t>(bins), plan.size);
   position_set observed(bins);
-  auto& order = pool.rows.order;
   const auto append = [&](index_t x_rows, index_t from_x, index_t y_rows, index_t from_y) {
     for (index_t i = 0; i < x_rows; ++i) order.push_back(in_x[static_cast<std::size_t>(from_x + i)]);
     for (index_t i = 0; i < y_rows; ++i) order.push_back(plan.n + in_y[static_cast<std::size_t>(from_y + i)]);
@@ -63,12 +62,12 @@ evaluated_splits evaluate_bins(const B& on, const K& k, const pooled<T>& z, cons
   std::vector<bool> held_in;
   for (const auto& [rows, is_x] : {std::pair{left_x, true}, std::pair{left_y, false}}) {
     if (rows == 0) continue;
-    pool.unit_rows.push_back(rows);
+    unit_rows.push_back(rows);
     held_in.push_back(is_x == x_chosen);
   }
   const split_columns columns(std::move(observed), bins, std::min(plan.x, plan.y), seed, test, static_cast<std::uint64_t>(permutations) + 1,
                               false);
-  return evaluate_blocks(on, k, pool, held_in, columns);
+  return evaluate_blocks(on, k, shuffled_pool<T>(k, z, std::move(order), std::move(unit_rows), which), held_in, columns);
 }
 
 }  // namespace MMD_ISA

@@ -67,7 +67,8 @@ evaluated_splits evaluate_blocks(const B& on, const K& k, const shuffled_pool<T>
   std::vector<std::int32_t> observed;
   columns.read(0, scratch, observed);
   const side_sums side = table.side(pairs.inside(observed), observed);
-  return {evaluate_table(on, pairs, table, pool.which, columns), observed_tolerance<T>(on, k, pool.rows, one_sign, table.all, side)};
+  return {evaluate_table(on, pairs, table, pool.which, columns),
+          observed_tolerance<T>(on, k, pool.samples_as_given, one_sign, table.all, side)};
 }
 
 }  // namespace MMD_ISA

@@ -8,20 +8,12 @@
 #include <vector>
 
 #include "mmd/engine/backend.hpp"
+#include "mmd/inference/permutation/arrange.hpp"
 #include "mmd/inference/permutation/statistic.hpp"
 
 namespace mmd {
 namespace detail {
 inline namespace MMD_ISA {
-
-// The pooled rows in the order that a test looks at them. Labels move between units of consecutive rows (single rows where `unit_rows` is
-// empty); column 0 of `columns` holds the observed labels.
-template <class T>
-struct shuffled_pool {
-  pooled<T> rows;
-  std::vector<index_t> unit_rows = {};
-  estimator which = estimator::unbiased;
-};
 
 // The tolerance for ties needs the sums of |k| over the observed split. Where all values have one sign they are known; else one more pass.
 template <class T, class B, class K>
@@ -31,7 +23,7 @@ double observed_tolerance(const B& on, const K& k, const pooled<T>& z, bool one_
     return tie_tolerance<T>(a.size, all.size - a.size, std::abs(a.inside), std::abs(other), std::abs(across));
   }
   row_sums sizes{.absolute = true};
-  on.reduce(k, pooled<T>{z.groups}, sizes);
+  on.reduce(k, z, sizes);
   const index_t n = z.groups[0].rows(), m = z.groups[1].rows();
   double xx = 0, xy = 0, yy = 0;
   for (index_t i = 0; i < n; ++i) {
@@ -136,7 +128,7 @@ evaluated_splits evaluate_labels(const B& on, const K& k, const shuffled_pool<T>
       side.diagonal += side.size * diagonal.mean();
       out.values[static_cast<std::size_t>(first + c)] = split_statistic(pool.which, all, side);
     }
-    if (first == 0) out.tolerance = observed_tolerance<T>(on, k, pool.rows, one_sign, all, sides[0]);
+    if (first == 0) out.tolerance = observed_tolerance<T>(on, k, pool.samples_as_given, one_sign, all, sides[0]);
     on.report("permutations", static_cast<std::uint64_t>(std::min(first + step, total)), static_cast<std::uint64_t>(total));
   }
   return out;
