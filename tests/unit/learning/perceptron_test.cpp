@@ -132,11 +132,13 @@ TEST_CASE("a tape can be used again for batches of any size and dropout", "[perc
   mmd::Perceptron<double>::Tape used, fresh;
   network.forward(on, mmd::samples<double>(large), used, {.input = 0.4, .hidden = 0.4});
   std::vector<double> a(network.parameters().size()), b(a.size(), 9);
+  mmd::matrix<double> grad_a, grad_b;
   network.forward(on, mmd::samples<double>(small), used);
-  network.backward(on, used, mmd::samples<double>(grad), std::span(a));
+  network.backward(on, used, mmd::samples<double>(grad), std::span(a), &grad_a);
   network.forward(on, mmd::samples<double>(small), fresh);
-  network.backward(on, fresh, mmd::samples<double>(grad), std::span(b));
+  network.backward(on, fresh, mmd::samples<double>(grad), std::span(b), &grad_b);
   CHECK(a == b);
+  CHECK(grad_a == grad_b);
 }
 
 TEST_CASE("initial weights are uniform between -1 and 1 over the root of the inputs", "[perceptron]") {

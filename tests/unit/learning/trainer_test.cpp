@@ -101,6 +101,53 @@ TEST_CASE("the result is the checkpoint that did best on the validation texts", 
   CHECK(last.kernel.sigma_phi() == h.checkpoints[2].sigma_phi);
 }
 
+TEST_CASE("of checkpoints that do equally well, the earliest is kept", "[trainer]") {
+  const Data<double> data;
+  auto options = small_options();
+  options.learning_rate = 1e-12;
+  const auto history = mmd::MmdMpTrainer{options}.fit(data.x, data.y, data.validation()).history;
+  REQUIRE(history.checkpoints.size() == 3);
+  CHECK(history.checkpoints[0].validation == history.checkpoints[2].validation);
+  CHECK(history.best_step == 10);
+}
+
+TEST_CASE("training is the network, the objective and Adam, put together", "[trainer]") {
+  const Data<double> data;
+  const mmd::cpu on;
+  auto options = small_options();
+  options.batch = 1000;  // all rows: their order in a batch changes nothing but rounding
+  options.input_dropout = 0;
+  options.raw_kernel = GENERATE(false, true);
+  options.steps = 1;
+  options.learning_rate = 1e-12;
+  auto model = mmd::MmdMpTrainer{options}.fit(data.x, data.y).kernel;  // the start, but for 1e-12
+  options.steps = 6;
+  options.learning_rate = 0.05;
+  const auto trained = mmd::MmdMpTrainer{options}.fit(data.x, data.y);
+
+  mmd::matrix<double> all(220, 10);
+  std::ranges::copy(data.x.values(), all.data());
+  std::ranges::copy(data.y.values(), all.data() + data.x.size());
+  const auto z = model.standardizer(mmd::samples<double>(all));
+  std::vector<double> own{model.logit_epsilon, model.log_sigma_phi, model.log_sigma_q}, gradient(model.network.parameters().size());
+  mmd::Adam<double> adam({.learning_rate = 0.05, .ascend = true}), own_adam({.learning_rate = 0.05, .ascend = true});
+  mmd::Perceptron<double>::Tape tape;
+  for (std::size_t step = 0; step < 6; ++step) {
+    const auto& features = model.network.forward(on, mmd::samples<double>(z), tape);
+    const double e = 1 / (1 + std::exp(-own[0])), s_phi = std::exp(own[1]), s_q = std::exp(own[2]);
+    const auto j =
+        mmd::deep_objective(on, mmd::samples<double>(features), mmd::samples<double>(z), 90, {e, s_phi, s_q, options.raw_kernel});
+    CHECK(trained.history.objective[step] == Approx(j.objective).epsilon(1e-8));
+    model.network.backward(on, tape, mmd::samples<double>(j.grad_features), std::span(gradient));
+    adam.step(model.network.parameters(), gradient);
+    own_adam.step(
+        own, std::vector<double>{j.grad_epsilon * e * (1 - e), j.grad_sigma_phi * s_phi, options.raw_kernel ? j.grad_sigma_q * s_q : 0});
+  }
+  CHECK(trained.kernel.logit_epsilon == Approx(own[0]).epsilon(1e-9));
+  CHECK(trained.kernel.log_sigma_phi == Approx(own[1]).epsilon(1e-9));
+  CHECK(trained.kernel.log_sigma_q == Approx(own[2]).epsilon(1e-9));
+}
+
 TEST_CASE("sigma starts at the median squared distance under the initial network", "[trainer]") {
   const Data<double> data;
   auto options = small_options();
