@@ -46,6 +46,14 @@ double median_squared_distance(const B& on, const matrix<T>& z, const char* name
   return median;
 }
 
+// The backend for what a step does inside: it reports no progress of its own, so that "training" is the only stage there is.
+template <backend B>
+B without_progress(const B& on) {
+  B quiet = on;
+  if constexpr (requires { quiet.progress = nullptr; }) quiet.progress = nullptr;
+  return quiet;
+}
+
 template <class T>
 void copy_rows(const matrix<T>& from, std::span<const index_t> rows, index_t shift, matrix<T>& to, index_t first) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -80,7 +88,10 @@ class MmdMpTrainer {
       const B& on, const X& x, const Y& y, const ValidationSet<typename X::Scalar>& validation = {})
   const {
     using T = typename X::Scalar;
-    return train<B, T>(on, samples<T>(x), samples<T>(y), validation);
+    const auto report = [&](index_t done, index_t total) {
+      on.report("training", static_cast<std::uint64_t>(done), static_cast<std::uint64_t>(total));
+    };
+    return train<T>(detail::without_progress(on), report, samples<T>(x), samples<T>(y), validation);
   }
   template <sample_matrix X, sample_matrix Y>
   requires std::same_as<typename X::Scalar, typename Y::Scalar> TrainResult<typename X::Scalar> fit(
@@ -90,8 +101,9 @@ class MmdMpTrainer {
  private:
   static constexpr index_t median_rows = 2000;
 
-  template <backend B, class T>
-  TrainResult<T> train(const B& on, const samples<T>& x, const samples<T>& y, const ValidationSet<T>& validation) const {
+  template <class T, backend B, class Report>
+  TrainResult<T> train(const B& on, const Report& report, const samples<T>& x, const samples<T>& y,
+                       const ValidationSet<T>& validation) const {
     check_samples(x, y, 2);
     check_options();
     const bool validated = validation.human.rows() > 0 || validation.machine.rows() > 0;
@@ -124,7 +136,7 @@ class MmdMpTrainer {
     TrainingHistory history;
     double best_validation = -std::numeric_limits<double>::infinity();
     for (index_t step = 0; step < steps; ++step) {
-      on.report("training", static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(steps));
+      report(step, steps);
       detail::copy_rows(rows, from_x.next(), 0, drawn, 0);
       detail::copy_rows(rows, from_y.next(), x.rows(), drawn, n);
       const Dropout dropout{options.input_dropout, options.hidden_dropout, options.seed, static_cast<std::uint64_t>(step)};
@@ -141,6 +153,7 @@ class MmdMpTrainer {
       history.variance.push_back(j.variance);
       const index_t done = step + 1;
       if (done < steps && (!validated || done % options.checkpoint_every != 0)) continue;
+      require_finite(std::ranges::all_of(kernel.network.parameters(), [](T v) { return std::isfinite(v); }), "a weight", step);
       history.checkpoints.push_back(
           {done, validated ? (*validator)(on, kernel) : 0, kernel.epsilon(), kernel.sigma_phi(), kernel.sigma_q()});
       if (validated && !(history.checkpoints.back().validation > best_validation)) continue;
@@ -148,7 +161,7 @@ class MmdMpTrainer {
       best.kernel = kernel;
       history.best_step = done;
     }
-    on.report("training", static_cast<std::uint64_t>(steps), static_cast<std::uint64_t>(steps));
+    report(steps, steps);
     best.history = std::move(history);
     return best;
   }

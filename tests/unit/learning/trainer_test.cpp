@@ -195,7 +195,7 @@ TEST_CASE("training reports its steps and can be cancelled at any of them", "[tr
   std::vector<std::uint64_t> done;
   mmd::cpu on;
   on.progress = [&](const mmd::progress_report& r) {
-    if (r.stage != "training") return true;
+    CHECK(r.stage == "training");  // and nothing of what a step does inside
     CHECK(r.total == 30);
     done.push_back(r.done);
     return true;
@@ -203,7 +203,7 @@ TEST_CASE("training reports its steps and can be cancelled at any of them", "[tr
   const auto whole = mmd::MmdMpTrainer{small_options()}.fit(on, data.x, data.y);
   REQUIRE(done.size() == 31);
   for (std::size_t i = 0; i < done.size(); ++i) CHECK(done[i] == i);
-  on.progress = [](const mmd::progress_report& r) { return r.stage != "training" || r.done < 7; };
+  on.progress = [](const mmd::progress_report& r) { return r.done < 7; };
   CHECK(message_of<mmd::cancelled>([&] { mmd::MmdMpTrainer{small_options()}.fit(on, data.x, data.y); }) ==
         "cancelled by the progress callback");
   CHECK(mmd::MmdMpTrainer{small_options()}.fit(data.x, data.y).kernel == whole.kernel);
