@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Shows that the thread sanitizer sees through OpenMP: the sum below is read after the barrier at the end of the parallel region, which is no
-// race, and with an argument all threads add to one variable, which is one.
+// Shows that the thread sanitizer sees through OpenMP: the sum below is read after the barrier at the end of the parallel region, which is
+// no race, and with an argument all threads add to one variable, which is one.
 #include <cstdio>
 #include <vector>
 
