@@ -36,18 +36,24 @@ struct operand {
   void pack(index_t first, T* out) const {
     const index_t count = std::min<index_t>(width, lines - first);
     const T* from = p + first * line_stride;
-    constexpr index_t block = 64;
-    for (index_t k = 0; k < depth; k += block) {
-      const index_t end = std::min(depth, k + block);
-      if (count < width) std::fill(out + k * width, out + end * width, T(0));
-      if (line_stride == 1 && count == width) {
-        for (index_t c = k; c < end; ++c) std::copy_n(from + c * depth_stride, width, out + c * width);
-      } else {
-        for (index_t l = 0; l < count; ++l) {
-          const T* line = from + l * line_stride;
-          for (index_t c = k; c < end; ++c) out[c * width + l] = line[c * depth_stride];
-        }
+    if (count < width) std::fill(out, out + depth * width, T(0));
+    if (line_stride == 1 && count == width) {
+      for (index_t k = 0; k < depth; ++k) std::copy_n(from + k * depth_stride, width, out + k * width);
+      return;
+    }
+    constexpr int lines_at_once = 8;  // read side by side, so that what is written fills whole cache lines
+    index_t first_line = 0;
+    for (; first_line + lines_at_once <= count; first_line += lines_at_once) {
+      const T* line[lines_at_once];
+      for (int l = 0; l < lines_at_once; ++l) line[l] = from + (first_line + l) * line_stride;
+      T* to = out + first_line;
+      for (index_t k = 0; k < depth; ++k, to += width) {
+        for (int l = 0; l < lines_at_once; ++l) to[l] = line[l][k * depth_stride];
       }
+    }
+    for (; first_line < count; ++first_line) {
+      const T* line = from + first_line * line_stride;
+      for (index_t k = 0; k < depth; ++k) out[k * width + first_line] = line[k * depth_stride];
     }
   }
 };
