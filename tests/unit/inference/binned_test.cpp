@@ -43,8 +43,8 @@ std::vector<oracle::split> binned_draws(const PermutationOptions& o, index_t n, 
 
 TEMPLATE_TEST_CASE("binned p-values equal brute force on the same bins, remainders and ties included", "", float, double) {
   using T = TestType;
-  for (const auto& [n, m, bins] :
-       std::vector<std::array<index_t, 3>>{{40, 40, 16}, {41, 47, 16}, {47, 31, 14}, {29, 64, 17}, {20, 21, 256}}) {
+  for (const auto& sizes : std::vector<std::array<index_t, 3>>{{40, 40, 16}, {41, 47, 16}, {47, 31, 14}, {29, 64, 17}, {20, 21, 256}}) {
+    const index_t n = sizes[0], m = sizes[1], bins = sizes[2];
     for (const auto which : {estimator::unbiased, estimator::biased}) {
       const PermutationOptions options{
           .permutations = 199, .seed = 6, .estimator = which, .method = method::binned, .bins = bins, .test = 2};

@@ -53,7 +53,8 @@ TEMPLATE_TEST_CASE("clustered p-values equal brute force over the splits of clus
       {{1, 5, 2, 4}, {2, 2, 7}},
       {{4}, {3, 3, 2, 6, 2}},
       {{2, 2, 3, 5, 1, 4, 2}, {3, 1, 2, 6, 2, 2, 3, 1, 4, 2, 2}}};
-  for (const auto& [sx, sy] : cases) {
+  for (const auto& sizes : cases) {
+    const auto &sx = sizes.first, &sy = sizes.second;
     const auto cx = ids_of(sx, 10, 1), cy = ids_of(sy, 100, 2);
     const row_splits splits(cx, cy);
     const auto n = static_cast<index_t>(cx.size()), m = static_cast<index_t>(cy.size());

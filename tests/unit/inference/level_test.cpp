@@ -146,7 +146,8 @@ void check_discrete(std::size_t tests) {
 TEMPLATE_TEST_CASE("enumerated tests have their level exactly, over all labellings of small pools", "", float, double) {
   using T = TestType;
   const mmd::gaussian k(1);
-  for (const auto& [rows, n] : std::vector<std::pair<index_t, index_t>>{{5, 2}, {7, 3}, {8, 4}, {9, 3}, {9, 6}}) {
+  for (const auto& sizes : std::vector<std::pair<index_t, index_t>>{{5, 2}, {7, 3}, {8, 4}, {9, 3}, {9, 6}}) {
+    const index_t rows = sizes.first, n = sizes.second;
     const auto splits =
         static_cast<double>(mmd::detail::binomial_coefficient(static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(n)));
     const double step = (2 * n == rows ? 2 : 1) / splits;
