@@ -169,7 +169,7 @@ class MmdMpTrainer {
   void check_options() const {
     const auto& o = options;
     detail::require(o.steps >= 1, "steps", o.steps, "at least 1");
-    detail::require(o.epochs >= 0, "epochs", o.epochs, "0 (then `steps` counts) or more");
+    detail::require(o.epochs >= 0 && o.epochs <= 1'000'000'000, "epochs", o.epochs, "0 (then `steps` counts) to 1000000000");
     detail::require(o.batch >= 2, "batch", o.batch, "at least 2");
     detail::require(o.checkpoint_every >= 1, "checkpoint_every", o.checkpoint_every, "at least 1");
     detail::require(o.epsilon > 0 && o.epsilon < 1, "epsilon", o.epsilon, "a number between 0 and 1");
