@@ -18,8 +18,8 @@
 namespace mmd {
 inline namespace MMD_ISA {
 
-// Options as an aggregate, no state: a `cpu` may be used by several threads at once. Within a parallel loop (a part of `for_each`) its
-// functions run on one thread and report nothing.
+// Options as an aggregate, no state: a `cpu` may be used by several threads at once. Inside a part of `for_each` its functions
+// report nothing, and run on one thread where the loop has several.
 class cpu {
  public:
   int threads = 0;                                      // 0: as many as OpenMP offers

