@@ -9,6 +9,7 @@
 #include "demo_data.hpp"
 #include "evaluation.hpp"
 #include "report.hpp"
+#include "support/program.hpp"
 
 namespace detect {
 namespace {
@@ -66,7 +67,7 @@ void add_demo(CLI::App& app, Command& chosen) {
   auto* c = app.add_subcommand("demo", "train and judge a detector on the committed embeddings, and write a report (the default)");
   c->add_option("--data", o->data, "folder of smollm2.npy and rows.tsv");
   c->add_option("--output", o->output, "folder for the report and the model")->capture_default_str();
-  c->add_option("--seed", o->seed)->capture_default_str();
+  c->add_option("--seed", o->seed)->capture_default_str()->check(program::seed());
   chosen = [o](const mmd::cpu& on) { return demo(on, *o); };
   c->callback([&chosen, o] { chosen = [o](const mmd::cpu& on) { return demo(on, *o); }; });
 }

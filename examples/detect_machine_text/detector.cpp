@@ -21,11 +21,12 @@ TrainingTexts split_texts(const TextSet& human, const TextSet& machine, const st
   const mmd::RoleShares shares{
       .train = 0.65 / all, .checkpoint = 0.15 / all, .reference = reference ? 0 : 0.10 / all, .calibration = calibration ? 0 : 0.10 / all};
   const auto human_clusters = human.clusters(), machine_clusters = machine.clusters();
-  const auto human_roles = mmd::split_roles(human_clusters, seed, shares);
+  const auto human_roles = about(human, [&] { return mmd::split_roles(human_clusters, seed, shares); });
   std::map<std::string, mmd::role> known;
   for (std::size_t i = 0; i < human_clusters.size(); ++i) known.emplace(human_clusters[i], human_roles[i]);
-  auto machine_roles =
-      mmd::split_roles(machine_clusters, seed, {.train = 0.65 / 0.80, .checkpoint = 0.15 / 0.80, .reference = 0, .calibration = 0});
+  auto machine_roles = about(machine, [&] {
+    return mmd::split_roles(machine_clusters, seed, {.train = 0.65 / 0.80, .checkpoint = 0.15 / 0.80, .reference = 0, .calibration = 0});
+  });
   for (std::size_t i = 0; i < machine_clusters.size(); ++i) {
     const auto partner = known.find(machine_clusters[i]);
     if (partner != known.end()) machine_roles[i] = partner->second;
@@ -66,7 +67,7 @@ Model train_detector(const mmd::cpu& on, const TrainingTexts& texts, const mmd::
                                {role::checkpoint, &texts.machine_checkpoint},
                                {role::reference, &texts.reference},
                                {role::calibration, &texts.calibration}}) {
-    model.roles.assign(r, set->ids());
+    about(*set, [&] { model.roles.assign(r, set->ids()); });
   }
   auto trained = mmd::MmdMpTrainer{options}.fit(on, texts.human.embeddings, texts.machine.embeddings,
                                                 validation_set(texts.human_checkpoint, texts.machine_checkpoint));
@@ -120,7 +121,9 @@ mmd::Roles without_references(const mmd::Roles& roles) {
 void Detector::use_reference(const TextSet& reference, std::uint64_t seed) {
   using mmd::role;
   require_label(reference, "--reference", "human");
-  const auto roles = mmd::split_roles(reference.clusters(), seed, {.train = 0, .checkpoint = 0, .reference = 0.5, .calibration = 0.5});
+  const auto roles = about(reference, [&] {
+    return mmd::split_roles(reference.clusters(), seed, {.train = 0, .checkpoint = 0, .reference = 0.5, .calibration = 0.5});
+  });
   const TextSet own = with_role(reference, roles, role::reference), calibration = with_role(reference, roles, role::calibration);
   model_.roles = without_references(model_.roles);
   model_.roles.assign(role::reference, own.ids());

@@ -98,6 +98,21 @@ std::vector<Table> tables_of(const Evaluation& e) {
   return out;
 }
 
+// Some domain must have texts of both kinds, and enough of them.
+void require_judgeable(const TextSet& human, const TextSet& machine, const ScoredTexts& texts) {
+  const mmd::index_t least = mmd::ScoreOptions{}.min_humans;
+  std::map<mmd::index_t, std::pair<mmd::index_t, mmd::index_t>> counts;
+  mmd::index_t humans = 0;
+  for (std::size_t i = 0; i < texts.cell.size(); ++i) ++(texts.machine[i] ? counts[texts.cell[i]].second : counts[texts.cell[i]].first);
+  for (const auto& [cell, count] : counts) {
+    if (count.first >= least && count.second > 0) return;
+    humans = std::max(humans, count.first);
+  }
+  throw mmd::invalid_input("mmd: --human " + human.path + ", --machine " + machine.path + ": " + std::to_string(counts.size()) +
+                           " domains with up to " + std::to_string(humans) + " human texts, expected one domain with at least " +
+                           std::to_string(least) + " human texts, and machine texts");
+}
+
 }  // namespace
 
 ScoredTexts test_texts(const TextSet& human, const TextSet& machine) {
@@ -115,7 +130,7 @@ ScoredTexts test_texts(const TextSet& human, const TextSet& machine) {
 
 void require_unseen(const Model& model, const ScoredTexts& texts) {
   mmd::Roles roles = model.roles;
-  roles.assign(mmd::role::test, texts.texts.ids());
+  about(texts.texts, [&] { roles.assign(mmd::role::test, texts.texts.ids()); });
 }
 
 Evaluation evaluate(const mmd::cpu& on, ScoredTexts texts, const mmd::matrix<float>& gram, const mmd::ConformalCalibration& calibration,
@@ -165,6 +180,7 @@ Evaluation evaluate(const mmd::cpu& on, ScoredTexts texts, const mmd::matrix<flo
 Evaluation evaluate(const Detector& detector, const TextSet& human, const TextSet& machine, const EvaluationOptions& o) {
   ScoredTexts texts = test_texts(detector.embedded(human), detector.embedded(machine));
   require_unseen(detector.model(), texts);
+  require_judgeable(human, machine, texts);
   const mmd::matrix<float> features = detector.features(texts.texts);
   texts.scores = detector.scores(features);
   return evaluate(detector.on(), std::move(texts), mmd::kernel_matrix(detector.on(), detector.kernel(), features), detector.calibration(),

@@ -8,7 +8,7 @@ int main(int argc, char** argv) {
                "detect_machine_text");
   app.fallthrough();  // --threads may stand behind the command
   int threads = 0;
-  app.add_option("--threads", threads, "0: all")->check(CLI::Range(0, 4096));
+  app.add_option("--threads", threads, "0: all")->check(program::whole(0, 4096));
   detect::Command chosen;
   detect::add_demo(app, chosen);
   detect::add_embed(app, chosen);

@@ -10,6 +10,7 @@
 #include "detector.hpp"
 #include "evaluation.hpp"
 #include "report.hpp"
+#include "support/program.hpp"
 
 namespace detect {
 namespace {
@@ -52,6 +53,13 @@ std::string embed_texts(const embed_options& o) {
     throw mmd::invalid_input("mmd: embed: " + std::to_string(sources) + " of --model, --vocabulary, --fit-on, expected exactly one");
   if (o.save_vocabulary.empty() != o.fit_on.empty())
     throw mmd::invalid_input("mmd: embed: --fit-on and --save-vocabulary, expected both or neither");
+  if (!o.output.ends_with(".npy")) throw mmd::invalid_input("mmd: --output = " + o.output + ", expected a name that ends with .npy");
+  const std::vector<std::string> inputs = {o.input, o.model, o.vocabulary, o.fit_on};
+  require_other_file("--output", o.output, inputs);
+  require_other_file("the labels of --output", mmd::sidecar_of(o.output), inputs);
+  if (!o.save_vocabulary.empty()) {
+    require_other_file("--save-vocabulary", o.save_vocabulary, {o.input, o.fit_on, o.output, mmd::sidecar_of(o.output)});
+  }
   TextSet input = read_texts(o.input);
   if (!input.from_texts) throw mmd::invalid_input("mmd: --input " + o.input + " holds embeddings, expected .jsonl texts");
   const auto embedder = [&]() -> mmd::TextEmbedder {
@@ -99,6 +107,7 @@ std::optional<mmd::TextEmbedder> embed_all(TrainingTexts& t, const train_options
   }
   if (!t.human.from_texts) {
     if (!o.vocabulary.empty()) throw mmd::invalid_input("mmd: --vocabulary = " + o.vocabulary + ", expected none with .npy embeddings");
+    if (o.style) throw mmd::invalid_input("mmd: --style, expected no such flag with .npy embeddings");
     return std::nullopt;
   }
   std::vector<std::string> texts = t.human.texts;
@@ -110,6 +119,8 @@ std::optional<mmd::TextEmbedder> embed_all(TrainingTexts& t, const train_options
 }
 
 std::string train(const mmd::cpu& on, train_options o) {
+  require_other_file("--model", o.model, {o.human, o.machine, o.reference, o.calibration, o.vocabulary});
+  require_other_file("--machine", o.machine, {o.human});
   const TextSet human = read_texts(o.human), machine = read_texts(o.machine);
   require_label(human, "--human", "human");
   require_label(machine, "--machine", "machine");
@@ -151,6 +162,7 @@ struct evaluate_options {
 };
 
 std::string run_evaluation(const mmd::cpu& on, const evaluate_options& o) {
+  require_other_file("--machine", o.machine, {o.human});
   const TextSet human = read_texts(o.human), machine = read_texts(o.machine);
   require_label(human, "--human", "human");
   require_label(machine, "--machine", "machine");
@@ -171,7 +183,7 @@ void add_embed(CLI::App& app, Command& chosen) {
   c->add_option("--vocabulary", o->vocabulary, "the embedder of this vocabulary file");
   c->add_option("--fit-on", o->fit_on, "learn a vocabulary from these .jsonl texts");
   c->add_option("--save-vocabulary", o->save_vocabulary, "where to keep it");
-  c->add_flag("--style", o->style, "with --fit-on: the 4,096-column form");
+  c->add_flag("--style", o->style, "with --fit-on: the 4,096-column form")->excludes("--vocabulary")->excludes("--model");
   c->callback([&chosen, o] { chosen = [o](const mmd::cpu&) { return embed_texts(*o); }; });
 }
 void add_train(CLI::App& app, Command& chosen) {
@@ -181,17 +193,18 @@ void add_train(CLI::App& app, Command& chosen) {
   c->add_option("--machine", o->machine, "machine texts")->required();
   c->add_option("--model", o->model, "where to write the model")->required();
   c->add_option("--objective", o->objective, "mpp: MMD-MP; mmd: MMD-D")->capture_default_str()->check(CLI::IsMember({"mpp", "mmd"}));
-  c->add_option("--epochs", o->training.epochs, "0: --steps counts")->capture_default_str();
-  c->add_option("--steps", o->training.steps)->capture_default_str();
-  c->add_option("--batch", o->training.batch)->capture_default_str();
-  c->add_option("--hidden", o->hidden)->capture_default_str()->check(CLI::Range(1, 1 << 16));
-  c->add_option("--output-dim", o->training.output)->capture_default_str()->check(CLI::Range(1, 1 << 16));
+  c->add_option("--epochs", o->training.epochs, "0: --steps counts")->capture_default_str()->check(program::whole(0, 1000000));
+  c->add_option("--steps", o->training.steps)->capture_default_str()->check(program::whole(1, 100000000));
+  c->add_option("--batch", o->training.batch)->capture_default_str()->check(program::whole(2, 1000000));
+  c->add_option("--hidden", o->hidden)->capture_default_str()->check(program::whole(1, 1 << 16));
+  c->add_option("--output-dim", o->training.output)->capture_default_str()->check(program::whole(1, 1 << 16));
   auto* rate = c->add_option("--learning-rate", o->training.learning_rate, "default 3e-4; 1e-3 for texts")->capture_default_str();
-  c->add_option("--seed", o->training.seed)->capture_default_str();
+  rate->check(program::between(0, HUGE_VAL, "a finite number above 0"));
+  c->add_option("--seed", o->training.seed)->capture_default_str()->check(program::seed());
   c->add_option("--reference", o->reference, "human texts to compare with, instead of 10 % of --human");
   c->add_option("--calibration", o->calibration, "human texts that set the thresholds, instead of 10 % of --human");
   c->add_option("--vocabulary", o->vocabulary, "with texts: this vocabulary instead of one learned from the training texts");
-  c->add_flag("--style", o->style, "with texts: the 4,096-column form");
+  c->add_flag("--style", o->style, "with texts: the 4,096-column form")->excludes("--vocabulary");
   c->callback([&chosen, o, rate] {
     o->learning_rate_given = rate->count() > 0;
     chosen = [o](const mmd::cpu& on) { return train(on, *o); };
@@ -204,7 +217,7 @@ void add_evaluate(CLI::App& app, Command& chosen) {
   c->add_option("--human", o->human)->required();
   c->add_option("--machine", o->machine)->required();
   c->add_option("--report", o->report, "folder for report.html, report.json and figures/")->required();
-  c->add_option("--seed", o->options.seed, "of bootstrap and group draws")->capture_default_str();
+  c->add_option("--seed", o->options.seed, "of bootstrap and group draws")->capture_default_str()->check(program::seed());
   c->add_flag("--json", o->json, "one JSON object on stdout");
   c->callback([&chosen, o] { chosen = [o](const mmd::cpu& on) { return run_evaluation(on, *o); }; });
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <mmd/io/jsonl.hpp>
 #include <mmd/io/npy.hpp>
 #include <mmd/io/tsv.hpp>
@@ -24,7 +25,9 @@ bool exists(const std::string& path) {
 TextSet from_npy(const std::string& path, std::span<const std::byte> bytes, const std::string& labels_given) {
   TextSet out;
   out.path = path;
-  out.embeddings = mmd::parse_npy<float>(bytes, path == "-" ? "standard input" : path);
+  const std::string name = path == "-" ? "standard input" : path;
+  out.embeddings = mmd::parse_npy<float>(bytes, name);
+  mmd::check_sample(mmd::samples<float>(out.embeddings), name.c_str());
   const std::string labels = labels_given.empty() ? mmd::sidecar_of(path) : labels_given;
   if (labels_given.empty() && (path == "-" || !exists(labels))) return out;
   const mmd::text_table table = mmd::read_tsv(labels);
@@ -32,7 +35,15 @@ TextSet from_npy(const std::string& path, std::span<const std::byte> bytes, cons
   for (const auto& [name, member] : columns) {
     if (table.has(name)) out.*member = table.column(name);
   }
-  if (table.has("embedder") && table.rows() > 0) out.embedder = table.column("embedder").front();
+  if (table.has("embedder")) {
+    const auto& names = table.column("embedder");
+    out.embedder = names.front();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (names[i] != out.embedder)
+        throw mmd::invalid_input("mmd: " + labels + ": embedder of row " + std::to_string(i) + " = " + names[i] +
+                                 ", expected one embedder for all rows, that of the first, " + out.embedder);
+    }
+  }
   return out;
 }
 
@@ -107,6 +118,14 @@ void require_label(const TextSet& set, const char* option, const std::string& la
     if (set.label[i].empty() || set.label[i] == label) continue;
     throw mmd::invalid_input("mmd: " + std::string(option) + " " + set.path + ": row " + std::to_string(i) + " is labelled \"" +
                              set.label[i] + "\", expected only \"" + label + "\" texts");
+  }
+}
+
+void require_other_file(const char* option, const std::string& target, const std::vector<std::string>& others) {
+  for (const std::string& other : others) {
+    std::error_code none;  // of a file that does not exist
+    if (target == other || std::filesystem::equivalent(target, other, none))
+      throw mmd::invalid_input("mmd: " + std::string(option) + " = " + target + ", expected another file than " + other);
   }
 }
 

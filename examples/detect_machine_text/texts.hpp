@@ -35,6 +35,20 @@ void embed(TextSet& set, const mmd::TextEmbedder& embedder);
 // Throws unless no row is labelled otherwise: a file of machine texts must not be taken for human ones.
 void require_label(const TextSet& set, const char* option, const std::string& label);
 
+// Throws where writing `target` would destroy an input, or another output, of the same command.
+void require_other_file(const char* option, const std::string& target, const std::vector<std::string>& others);
+
+// f(), whose complaints about texts name the file that they are from.
+template <class F>
+auto about(const TextSet& set, F f) {
+  try {
+    return f();
+  } catch (const mmd::invalid_input& e) {
+    const std::string what = e.what(), prefix = "mmd: ";
+    throw mmd::invalid_input(prefix + set.path + ": " + (what.starts_with(prefix) ? what.substr(prefix.size()) : what));
+  }
+}
+
 // "x, y" joined below each other: the rows of both, columns kept where both have them.
 TextSet joined(const TextSet& a, const TextSet& b);
 

@@ -11,6 +11,7 @@
 #include "commands.hpp"
 #include "detector.hpp"
 #include "report.hpp"
+#include "support/program.hpp"
 
 namespace detect {
 namespace {
@@ -40,7 +41,7 @@ std::string name_of(const TextSet& set, std::size_t i) {
 // Texts to be judged must not have served in making the judge.
 void require_unseen(const Model& model, const TextSet& set) {
   mmd::Roles roles = model.roles;
-  roles.assign(mmd::role::test, set.ids());
+  about(set, [&] { roles.assign(mmd::role::test, set.ids()); });
 }
 
 std::string score(const mmd::cpu& on, const use_options& o) {
@@ -177,18 +178,19 @@ std::string test_documents(const mmd::cpu& on, const use_options& o) {
     json out;
     out["documents"] = json::array();
     for (const auto& r : results) {
-      out["documents"].push_back({{"doc", docs.names[static_cast<std::size_t>(r.doc)]},
-                                  {"p_value", r.p_value ? json(*r.p_value) : json()},
-                                  {"statistic", number_or_null(r.statistic)},
-                                  {"sentences", r.sentences}});
+      out["documents"].push_back(
+          {{"doc", docs.names[static_cast<std::size_t>(r.doc)]},
+           {"p_value", r.p_value ? json(*r.p_value) : json()},
+           {"statistic", r.sentences > 1 ? number_or_null(r.statistic) : json()},  // one sentence has no unbiased MMD^2
+           {"sentences", r.sentences}});
     }
     return out.dump() + "\n";
   }
   auto out = stream();
   out << "p-value   MMD^2      sentences  document\n";
   for (const auto& r : results) {
-    out << (r.p_value ? fixed(*r.p_value, 4) : "refused") << "   " << fixed(r.statistic, 6) << "   " << r.sentences << "          "
-        << docs.names[static_cast<std::size_t>(r.doc)];
+    out << (r.p_value ? fixed(*r.p_value, 4) : "refused") << "   " << (r.sentences > 1 ? fixed(r.statistic, 6) : "-       ") << "   "
+        << r.sentences << "          " << docs.names[static_cast<std::size_t>(r.doc)];
     if (!r.refused.empty()) out << " (" << r.refused << ")";
     out << '\n';
   }
@@ -267,9 +269,9 @@ void add_score(CLI::App& app, Command& chosen) {
   auto* c = app.add_subcommand("score", "score each text: score, conformal p-value, decision");
   c->add_option("--model", o->model, "model file of train or demo")->required();
   c->add_option("--input", o->input, ".npy embeddings or .jsonl texts (\"-\": standard input)")->required();
-  c->add_option("--fpr", o->fpr, "false-positive rate of the decision")->capture_default_str()->check(CLI::Range(1e-9, 1 - 1e-9));
+  c->add_option("--fpr", o->fpr, "false-positive rate of the decision")->capture_default_str()->check(program::rate());
   c->add_option("--reference", o->reference, "human texts of the domain: half becomes the reference, half calibrates");
-  c->add_option("--seed", o->seed, "of the split of --reference")->capture_default_str();
+  c->add_option("--seed", o->seed, "of the split of --reference")->capture_default_str()->check(program::seed());
   c->add_flag("--json", o->json, "one JSON object on stdout");
   c->callback([&chosen, o] { chosen = [o](const mmd::cpu& on) { return score(on, *o); }; });
 }
@@ -279,10 +281,11 @@ void add_test(CLI::App& app, Command& chosen) {
   c->add_option("--model", o->model)->required();
   c->add_option("--input", o->input, ".npy or .jsonl; with --documents one sentence a row, with its \"doc\"")->required();
   c->add_option("--reference", o->reference, "human texts to compare with, in place of the model's");
-  c->add_option("--calibration", o->calibration, "with --documents: whole human documents, one sentence a row, with \"doc\"");
-  c->add_option("--permutations", o->permutations)->capture_default_str();
-  c->add_option("--seed", o->seed)->capture_default_str();
-  c->add_flag("--documents", o->documents, "one calibrated p-value a document");
+  auto* calibration =
+      c->add_option("--calibration", o->calibration, "with --documents: whole human documents, one sentence a row, with \"doc\"");
+  c->add_option("--permutations", o->permutations)->capture_default_str()->check(program::whole(1, mmd::most_permutations));
+  c->add_option("--seed", o->seed)->capture_default_str()->check(program::seed());
+  calibration->needs(c->add_flag("--documents", o->documents, "one calibrated p-value a document"));
   c->add_flag("--json", o->json, "one JSON object on stdout");
   c->callback([&chosen, o] { chosen = [o](const mmd::cpu& on) { return o->documents ? test_documents(on, *o) : test_group(on, *o); }; });
 }
@@ -291,9 +294,9 @@ void add_check(CLI::App& app, Command& chosen) {
   auto* c = app.add_subcommand("check", "does the model's reference serve known human texts of another domain?");
   c->add_option("--model", o->model)->required();
   c->add_option("--human", o->input, "texts of the domain that are known to be human")->required();
-  c->add_option("--fpr", o->fpr, "level of the test and rate of the threshold")->capture_default_str()->check(CLI::Range(1e-9, 1 - 1e-9));
-  c->add_option("--permutations", o->permutations)->capture_default_str();
-  c->add_option("--seed", o->seed)->capture_default_str();
+  c->add_option("--fpr", o->fpr, "level of the test and rate of the threshold")->capture_default_str()->check(program::rate());
+  c->add_option("--permutations", o->permutations)->capture_default_str()->check(program::whole(1, mmd::most_permutations));
+  c->add_option("--seed", o->seed)->capture_default_str()->check(program::seed());
   c->add_flag("--json", o->json, "one JSON object on stdout");
   c->callback([&chosen, o] { chosen = [o](const mmd::cpu& on) { return check(on, *o); }; });
 }

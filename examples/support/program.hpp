@@ -6,8 +6,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <iostream>
+#include <limits>
 #include <new>
 #include <string>
 #include <string_view>
@@ -19,10 +25,34 @@ namespace program {
 
 inline constexpr int exit_usage = 2, exit_output = 3, exit_interrupted = 130;
 
+// Options that are numbers. The text itself is looked at: CLI11 takes -1 for 2^64 - 1, 010 for 8, and too many digits for the largest
+// number.
+inline CLI::Validator whole(std::uint64_t low, std::uint64_t high) {
+  const std::string range = "a whole number from " + std::to_string(low) + " to " + std::to_string(high);
+  return {[low, high, range](const std::string& text) {
+            std::uint64_t value = 0;
+            const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+            const bool plain = problem == std::errc{} && end == text.data() + text.size() && (text.size() == 1 || text[0] != '0');
+            return plain && low <= value && value <= high ? std::string() : text + ", expected " + range;
+          },
+          std::to_string(low) + " to " + std::to_string(high)};
+}
+inline CLI::Validator seed() { return whole(0, std::numeric_limits<std::uint64_t>::max()); }
+inline CLI::Validator between(double low, double high, const std::string& expected) {
+  return {[low, high, expected](const std::string& text) {
+            double value = 0;
+            const bool good = CLI::detail::lexical_cast(text, value) && low < value && value < high;  // not NaN
+            return good ? std::string() : text + ", expected " + expected;
+          },
+          ""};
+}
+inline CLI::Validator rate() { return between(0, 1, "a number above 0 and below 1"); }
+
 inline volatile std::sig_atomic_t interrupted = 0;
 inline void watch_interrupts() {
   std::signal(SIGINT, [](int) { interrupted = 1; });
   std::signal(SIGTERM, [](int) { interrupted = 1; });
+  std::signal(SIGXFSZ, SIG_IGN);  // a file above the shell's limit is then an error of write(), and no half file stays
 }
 
 // A bar on stderr while it is a terminal; stops the work after Ctrl-C. The bar is wiped when a stage ends.
@@ -79,10 +109,14 @@ int run(CLI::App& app, int argc, char** argv, Body&& body) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {
-    return app.exit(e);  // --help, --version
+    const int code = app.exit(e);  // --help, --version
+    return std::cout.flush() ? code : fail(name.c_str(), exit_output, "standard output: cannot be written");
   } catch (const CLI::ParseError& e) {
     return fail(name.c_str(), exit_usage, std::string(e.what()) + " (see " + name + " --help)");
   }
+  const auto is_standard_input = [](const char* word) { return std::string_view(word) == "-" || std::string_view(word).ends_with("=-"); };
+  if (std::count_if(argv + 1, argv + argc, is_standard_input) > 1)
+    return fail(name.c_str(), exit_usage, "- (standard input) is given twice, expected at most one input from it");
   watch_interrupts();
   try {
     body();

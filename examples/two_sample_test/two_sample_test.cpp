@@ -155,10 +155,10 @@ int main(int argc, char** argv) {
   auto* bandwidth = app.add_option("--bandwidth", s.bandwidth, "median, or a number above 0")->capture_default_str();
   app.add_option("--estimator", s.estimator)->capture_default_str()->check(CLI::IsMember({"unbiased", "biased"}));
   app.add_option("--method", s.method)->capture_default_str()->check(CLI::IsMember({"automatic", "full", "binned", "enumerate", "subset"}));
-  app.add_option("--permutations", s.permutations)->capture_default_str();
-  app.add_option("--seed", s.seed)->capture_default_str();
-  app.add_option("--alpha", s.alpha, "level of the decision")->capture_default_str()->check(CLI::Range(1e-12, 1 - 1e-12));
-  app.add_option("--threads", s.threads, "0: all")->capture_default_str()->check(CLI::Range(0, 4096));
+  app.add_option("--permutations", s.permutations)->capture_default_str()->check(program::whole(1, mmd::most_permutations));
+  app.add_option("--seed", s.seed)->capture_default_str()->check(program::seed());
+  app.add_option("--alpha", s.alpha, "level of the decision")->capture_default_str()->check(program::rate());
+  app.add_option("--threads", s.threads, "0: all")->capture_default_str()->check(program::whole(0, 4096));
   app.add_flag("--json", s.json, "one JSON object on stdout and nothing else");
   return program::run(app, argc, argv, [&] {
     const bool given = bandwidth->count() > 0, none = s.kernel == "energy" || s.kernel == "polynomial" || s.kernel == "linear";

@@ -46,7 +46,7 @@ std::vector<GramTestResult> gram_subset_tests(const B& on, const G& gram, const 
   using T = typename G::Scalar;
   const samples<T> view(gram);
   detail::check_gram(view);
-  detail::require(options.permutations >= 1, "permutations", options.permutations, "1 or more");
+  detail::check_permutations(options.permutations);
   const index_t least = options.estimator == estimator::unbiased ? 2 : 1;
   const auto run = [&](std::size_t t) {
     const IndexSets& sets = tests[t];

@@ -54,7 +54,7 @@ class PermutationTest {
 
   PermutationTest() = default;
   explicit PermutationTest(const PermutationOptions& options) : options_(options) {
-    detail::require(options.permutations >= 1, "permutations", options.permutations, "1 or more");
+    detail::check_permutations(options.permutations);
     detail::require(options.bins >= 2, "bins", options.bins, "2 or more");
     detail::require(options.alpha > 0 && options.alpha < 1, "alpha", options.alpha, "a number between 0 and 1, such as 0.05");
   }

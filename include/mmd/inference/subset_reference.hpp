@@ -144,15 +144,16 @@ class SubsetReference {
   template <backend B>
   std::vector<TestResult> test(const B& on, std::span<const samples<T>> each, const BatchOptions& options = {}) const {
     check(each, options);
+    const bool single = each.size() == 1;
     std::map<index_t, detail::stored_columns> shared;
-    if (options.shared_draws) {
+    if (options.shared_draws && !single) {
       for (const auto& x : each) {
         if (!shared.contains(x.rows()))
           shared.emplace(x.rows(), detail::stored_columns(draws(x.rows(), options, options.first_test).columns));
       }
     }
     std::vector<TestResult> out(each.size());
-    on.report("permutations", 0, each.size());
+    if (!single) on.report("permutations", 0, each.size());
     for (std::size_t first = 0; first < each.size();) {
       const std::size_t last = end_of_chunk(on, each, first);
       index_t count = 0;
@@ -168,16 +169,32 @@ class SubsetReference {
       }
       gram<T> values;  // the reference's own block is known: not evaluated again
       on.reduce(kernel_, pooled<T>{{samples<T>(joined), samples<T>(rows_)}, {}, {{1, 1}}}, values);
-      on.for_each(static_cast<index_t>(last - first), [&](index_t i) {
+      const auto run = [&](index_t i, const auto& statistics) {
         const std::size_t s = first + static_cast<std::size_t>(i);
         const index_t own = start[static_cast<std::size_t>(i)], n = each[s].rows();
         const detail::reference_pairs<T> pairs{
             values.values.data() + own * values.rows, values.rows, own, count, gram_.values.data(), n, rows(), nullptr};
         const plan p = draws(n, options, options.shared_draws ? options.first_test : options.first_test + s);
-        out[s] = options.shared_draws ? evaluate(pairs, p, shared.at(n), options) : evaluate(pairs, p, p.columns, options);
-      });
+        out[s] = evaluate(pairs, p, options, statistics);
+      };
+      if (single) {  // in parallel over its draws, which are reported
+        run(0, [&](const auto& pairs, const auto& table, const plan& p) {
+          return detail::evaluate_table(on, pairs, table, options.estimator, p.columns);
+        });
+      } else {
+        on.for_each(static_cast<index_t>(last - first), [&](index_t i) {
+          run(i, [&](const auto& pairs, const auto& table, const plan& p) {
+            std::vector<double> found(static_cast<std::size_t>(p.columns.columns()));
+            const auto fill = [&](const auto& columns) {
+              detail::evaluate_columns(pairs, table, options.estimator, columns, 0, columns.columns(), found.data());
+            };
+            options.shared_draws ? fill(shared.at(pairs.n)) : fill(p.columns);
+            return found;
+          });
+        });
+        on.report("permutations", last, each.size());
+      }
       first = last;
-      on.report("permutations", first, each.size());
     }
     return out;
   }
@@ -203,8 +220,9 @@ class SubsetReference {
             enumerate};
   }
 
-  template <class Columns>
-  TestResult evaluate(detail::reference_pairs<T> pairs, const plan& p, const Columns& columns, const BatchOptions& options) const {
+  // statistics(pairs, table, p): those of all columns.
+  template <class Statistics>
+  TestResult evaluate(detail::reference_pairs<T> pairs, const plan& p, const BatchOptions& options, const Statistics& statistics) const {
     pairs.order = &p.order;
     const index_t n = pairs.n, r = pairs.r, all = n + r;
     std::vector<double> sums(static_cast<std::size_t>(all)), diagonal(static_cast<std::size_t>(all));
@@ -237,8 +255,7 @@ class SubsetReference {
     table.diagonal = detail::position_sums(std::move(placed_diagonal));
     table.all = {static_cast<double>(all), table.entries.total(), table.diagonal.total()};
     detail::evaluated_splits splits;
-    splits.values.resize(static_cast<std::size_t>(columns.columns()));
-    detail::evaluate_columns(pairs, table, options.estimator, columns, 0, columns.columns(), splits.values.data());
+    splits.values = statistics(pairs, table, p);
     splits.tolerance = detail::tie_tolerance<T>(static_cast<double>(n), static_cast<double>(r), within, size_, across);
     TestResult out;
     out.method = p.enumerate ? method::enumerate : method::subset;
@@ -253,7 +270,7 @@ class SubsetReference {
   }
 
   void check(std::span<const samples<T>> each, const BatchOptions& options) const {
-    detail::require(options.permutations >= 1, "permutations", options.permutations, "1 or more");
+    detail::check_permutations(options.permutations);
     detail::require(!options.shared_draws || options.permutations >= 9999, "permutations", options.permutations,
                     "9999 or more where a batch shares its draws");
     const index_t least = options.estimator == estimator::unbiased ? 2 : 1;

@@ -84,6 +84,7 @@ TEST_CASE("tests on index sets that cannot be run are named") {
   CHECK(run({{1, -1}, {3, 4}}) == "mmd: tests[1]: index = -1, expected a row of gram");
   CHECK(run({{1, 2}, {3, 2}}) == "mmd: tests[1]: index = 2, expected no index twice");
   CHECK(run({{1, 2}, {3, 4}}, {.permutations = 0}) == "mmd: permutations = 0, expected 1 or more");
+  CHECK(run({{1, 2}, {3, 4}}, {.permutations = 200'000'000}) == "mmd: permutations = 200000000, expected 100000000 or fewer");
   auto bad = gram;
   bad(4, 1) = std::numeric_limits<double>::quiet_NaN();
   CHECK(message([&] { gram_subset_tests(mmd::cpu{}, bad, {{{0, 1}, {2, 3}}}); }) == "mmd: gram(4, 1) = nan, expected a finite number");
@@ -117,6 +118,27 @@ TEMPLATE_TEST_CASE("samples against a kept reference get the p-values of the ful
       }
     }
   }
+}
+
+TEST_CASE("one sample against a reference: the same bits as in a batch, in parallel over its draws, which can be stopped") {
+  const auto reference = normal<float>(60, 2, 1), x = normal<float>(7, 2, 2), y = normal<float>(9, 2, 3);
+  const mmd::SubsetReference kept(mmd::cpu{}, reference, mmd::gaussian(1));
+  const mmd::BatchOptions options{.permutations = 20000, .seed = 4};
+  const auto together = kept.test(mmd::cpu{}, {mmd::samples<float>(x), mmd::samples<float>(y)}, options).front();
+  for (const int threads : {1, 3}) {
+    const auto alone = kept.test(mmd::cpu{.threads = threads}, x, options);
+    CHECK(alone.statistic == together.statistic);
+    CHECK(alone.null == together.null);
+  }
+  std::uint64_t done = 0, total = 0;
+  const mmd::cpu stopped{.progress = [&](const mmd::progress_report& r) {
+    if (r.stage != "permutations") return true;
+    done = r.done;
+    total = r.total;
+    return done == 0;
+  }};
+  CHECK_THROWS_AS(kept.test(stopped, x, options), mmd::cancelled);
+  CHECK((0 < done && done < total));
 }
 
 TEST_CASE("kernels with an inner product keep their diagonal against a reference") {
@@ -196,6 +218,7 @@ TEST_CASE("samples that cannot be tested against a reference are named") {
   CHECK(run(wide) == "mmd: samples[1].cols() = 3, expected as many columns as the reference, 2");
   CHECK(run(bad) == "mmd: samples[1](3, 1) = inf, expected a finite number");
   CHECK(run(good, {.permutations = 0}) == "mmd: permutations = 0, expected 1 or more");
+  CHECK(run(good, {.permutations = 200'000'000}) == "mmd: permutations = 200000000, expected 100000000 or fewer");
   CHECK(message([&] { kept.test(mmd::cpu{}, one); }) == "mmd: x.rows() = 1, expected at least 2");
   CHECK(message([] { mmd::SubsetReference(mmd::cpu{}, mmd::matrix<float>(0, 2), mmd::gaussian(1)); }) ==
         "mmd: reference.rows() = 0, expected at least 1");

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "mmd/inference/clustered_permutation_test.hpp"
 #include "permutation_support.hpp"
 #include "support/catch2.hpp"
 
@@ -52,6 +53,10 @@ TEST_CASE("samples that cannot be tested") {
 TEST_CASE("options out of range") {
   expect(message([] { PermutationTest{{.permutations = 0}}; }), {"permutations = 0", "1 or more"});
   expect(message([] { PermutationTest{{.permutations = -5}}; }), {"permutations = -5", "1 or more"});
+  expect(message([] { PermutationTest{{.permutations = 100'000'001}}; }), {"permutations = 100000001", "100000000 or fewer"});
+  expect(message([] { PermutationTest{{.permutations = std::numeric_limits<mmd::index_t>::max()}}; }),
+         {"permutations = 9223372036854775807", "100000000 or fewer"});
+  expect(message([] { mmd::ClusteredPermutationTest{{.permutations = 100'000'001}}; }), {"permutations = 100000001", "100000000 or fewer"});
   expect(message([] { PermutationTest{{.bins = 1}}; }), {"bins = 1", "2 or more"});
   expect(message([] { PermutationTest{{.alpha = 0}}; }), {"alpha = 0", "between 0 and 1"});
   expect(message([] { PermutationTest{{.alpha = 1}}; }), {"alpha = 1", "between 0 and 1"});

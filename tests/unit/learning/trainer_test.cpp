@@ -227,7 +227,8 @@ TEST_CASE("training names samples and options that it cannot use", "[trainer]") 
   };
   using options = mmd::TrainingOptions;
   CHECK(mentions(message([](options& o) { o.steps = 0; }), "steps = 0, expected at least 1"));
-  CHECK(mentions(message([](options& o) { o.epochs = -1; }), "epochs = -1"));
+  CHECK(mentions(message([](options& o) { o.epochs = -1; }), "epochs = -1, expected 0"));
+  CHECK(mentions(message([](options& o) { o.epochs = 1'000'000'000'000'000'000; }), "epochs = 1000000000000000000, expected 0"));
   CHECK(mentions(message([](options& o) { o.batch = 1; }), "batch = 1, expected at least 2"));
   CHECK(mentions(message([](options& o) { o.learning_rate = -1; }), "learning_rate = -1"));
   CHECK(mentions(message([](options& o) { o.lambda = -1; }), "lambda = -1"));

@@ -12,8 +12,16 @@
 #include "mmd/core/philox.hpp"
 
 namespace mmd {
+// Most permutations of one test: 800 MB of null draws.
+inline constexpr index_t most_permutations = 100'000'000;
+
 namespace detail {
 inline namespace MMD_ISA {
+
+inline void check_permutations(index_t permutations) {
+  require(permutations >= 1, "permutations", permutations, "1 or more");
+  require(permutations <= most_permutations, "permutations", permutations, (std::to_string(most_permutations) + " or fewer").c_str());
+}
 
 // n over k, or 2^64 - 1 where it is larger.
 inline std::uint64_t binomial_coefficient(std::uint64_t n, std::uint64_t k) {
