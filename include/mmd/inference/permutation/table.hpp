@@ -84,9 +84,9 @@ void dense_inside(const table_pairs<G>& pairs, const std::vector<double>& labels
   for (index_t c = 0; c < dense_columns; ++c) out[c] = 2 * sum[c];
 }
 
-// Statistics of columns first .. first + count - 1, on the calling thread.
+// Statistics of columns first .. first + count - 1, on the calling thread, with pairs of its own: they may keep scratch memory.
 template <class Pairs, class Columns>
-void evaluate_columns(const Pairs& pairs, const unit_table& table, estimator which, const Columns& columns, index_t first, index_t count,
+void evaluate_columns(Pairs pairs, const unit_table& table, estimator which, const Columns& columns, index_t first, index_t count,
                       double* out) {
   position_set set(columns.units());
   std::vector<std::int32_t> chosen;
