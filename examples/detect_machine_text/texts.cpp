@@ -25,15 +25,15 @@ bool exists(const std::string& path) {
 TextSet from_npy(const std::string& path, std::span<const std::byte> bytes, const std::string& labels_given) {
   TextSet out;
   out.path = path;
-  const std::string name = path == "-" ? "standard input" : path;
-  out.embeddings = mmd::parse_npy<float>(bytes, name);
-  mmd::check_sample(mmd::samples<float>(out.embeddings), name.c_str());
+  const std::string source = path == "-" ? "standard input" : path;
+  out.embeddings = mmd::parse_npy<float>(bytes, source);
+  mmd::check_sample(mmd::samples<float>(out.embeddings), source.c_str());
   const std::string labels = labels_given.empty() ? mmd::sidecar_of(path) : labels_given;
   if (labels_given.empty() && (path == "-" || !exists(labels))) return out;
   const mmd::text_table table = mmd::read_tsv(labels);
   table.require_rows(out.embeddings.rows(), path);
-  for (const auto& [name, member] : columns) {
-    if (table.has(name)) out.*member = table.column(name);
+  for (const auto& [title, member] : columns) {
+    if (table.has(title)) out.*member = table.column(title);
   }
   if (table.has("embedder")) {
     const auto& names = table.column("embedder");
