@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstdint>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "mmd/backends/cpu/add.hpp"
@@ -38,15 +39,8 @@ class cpu {
   // reducers hold nothing of use.
   template <class T, kernel K, cpu_reducer<T>... R>
   layout reduce(const K& k, const pooled<T>& z, R&... reducers) const {
-    layout lay;
-    const auto panels = detail::make_panels<T>(z, lay);
-    const detail::tile_list tiles(lay, panels, z.skip);
-    const detail::space_sources<T> sources(k, z, slots_of<K>{});
-    if (run(k, panels, tiles, sources, lay, std::type_identity<T>{}, reducers...)) return lay;
-    layout wide;
-    const auto wide_panels = detail::make_panels<double>(z, wide);
-    run(k, wide_panels, tiles, sources, wide, std::type_identity<double>{}, reducers...);
-    return wide;
+    std::tuple<detail::reducer_of<R, T>...> of(reducers...);
+    return std::apply([&](auto&... r) { return run(k, z, detail::reducer_list{&r...}); }, of);
   }
 
   // What `reduce` with the same arguments will take, before it starts. Calls every map once, with one row, to learn how many features it
@@ -58,8 +52,10 @@ class cpu {
     const auto panels = detail::make_panels<T>(z, lay);
     const detail::tile_list tiles(lay, panels, z.skip);
     const auto made = detail::space_widths(k, z, slots_of<K>{});
-    const auto p = detail::plan_pass<T>(threads, memory_limit, lay, panels, tiles, made.widths, slots_of<K>{},
-                                        made.mapped * static_cast<std::uint64_t>(lay.rows) * sizeof(T), reducers...);
+    detail::reducers_bytes results;
+    (results.add(R::shared, detail::reducer_bytes(reducers, lay)), ...);
+    const auto p = detail::plan_pass<T>(threads, memory_limit, lay, panels, tiles, detail::numbers_of(slots_of<K>{}), made.widths,
+                                        made.mapped * static_cast<std::uint64_t>(lay.rows) * sizeof(T), results);
     return {p.bytes(), p.result_bytes, p.parts, p.copies};
   }
 
@@ -83,12 +79,13 @@ class cpu {
       return detail::weighted_gradient<T>(threads, k, slots_of<K>{}, packed, of_space, of_width, tiles,
                                           detail::packed_weights<E>(weights, lay, of_width), reporter{*this, "gradient"});
     };
-    const auto packed = detail::pack_spaces<T>(threads, lay, panels, sources, slots_of<K>{});
+    const auto numbers = detail::numbers_of(slots_of<K>{});
+    const auto packed = detail::pack_spaces<T>(threads, lay, panels, sources, numbers);
     if constexpr (std::same_as<T, float>) {
       if (!detail::float_suffices(detail::make_evaluator(k, packed, slots_of<K>{}))) {
         layout again;
         const auto wide = detail::make_panels<double>(z, again);
-        return as(std::type_identity<double>{}, wide, detail::pack_spaces<double>(threads, lay, wide, sources, slots_of<K>{}));
+        return as(std::type_identity<double>{}, wide, detail::pack_spaces<double>(threads, lay, wide, sources, numbers));
       }
     }
     return as(std::type_identity<T>{}, panels, packed);
@@ -105,10 +102,7 @@ class cpu {
 
   // f(0), ..., f(count - 1) in parallel, in any order. What the lowest of those that throw throws is thrown again here, the same for any
   // number of threads; parts above it may be left out.
-  template <class F>
-  void for_each(index_t count, F&& f) const {
-    detail::parallel_for(threads, count, std::forward<F>(f));
-  }
+  void for_each(index_t count, detail::part_function f) const { detail::parallel_for(threads, count, f); }
   // Calls `progress`, if there is one and this is no parallel loop. Throws cancelled when it asks for that.
   void report(std::string_view stage, std::uint64_t done, std::uint64_t total) const {
     if (progress && !detail::in_parallel()) detail::report(progress, stage, done, total);
@@ -124,22 +118,36 @@ class cpu {
     }
   };
 
+  template <class T, class K>
+  layout run(const K& k, const pooled<T>& z, const detail::reducer_list& reducers) const {
+    layout lay;
+    const auto panels = detail::make_panels<T>(z, lay);
+    const detail::tile_list tiles(lay, panels, z.skip);
+    const detail::space_sources<T> sources(k, z, slots_of<K>{});
+    if (run_in<T>(k, panels, tiles, sources, lay, reducers)) return lay;
+    layout wide;
+    const auto wide_panels = detail::make_panels<double>(z, wide);
+    run_in<double>(k, wide_panels, tiles, sources, wide, reducers);
+    return wide;
+  }
   // The pass in E; false, and nothing done to the reducers, where E is float and does not suffice.
-  template <class E, class T, class K, class... R>
-  bool run(const K& k, const std::vector<panel>& panels, const detail::tile_list& tiles, const detail::space_sources<T>& sources,
-           layout& lay, std::type_identity<E>, R&... reducers) const {
+  template <class E, class T, class K>
+  bool run_in(const K& k, const std::vector<panel>& panels, const detail::tile_list& tiles, const detail::space_sources<T>& sources,
+              layout& lay, const detail::reducer_list& reducers) const {
+    const auto numbers = detail::numbers_of(slots_of<K>{});
     std::vector<index_t> widths;
-    for (const auto& s : sources.spaces) widths.push_back(s.parts.front().cols());
-    const auto plan =
-        detail::plan_pass<E>(threads, memory_limit, lay, panels, tiles, widths, slots_of<K>{}, sources.made_bytes, reducers...);
-    const auto packed = detail::pack_spaces<E>(threads, lay, panels, sources, slots_of<K>{});
+    for (const auto& s : sources.spaces) widths.push_back(s.parts.front().cols);
+    detail::reducers_bytes results;
+    for (const auto* r : reducers) results.add(r->shared(), r->bytes(lay));
+    const auto plan = detail::plan_pass<E>(threads, memory_limit, lay, panels, tiles, numbers, widths, sources.made_bytes, results);
+    const auto packed = detail::pack_spaces<E>(threads, lay, panels, sources, numbers);
     const auto eval = detail::make_evaluator(k, packed, slots_of<K>{});
     if constexpr (std::same_as<E, float>) {
       if (!detail::float_suffices(eval)) return false;
     }
     eval.same_points(panels, lay.diagonal);
-    (reducers.prepare(lay), ...);
-    detail::run_pass<E>(threads, plan, panels, tiles, eval, reporter{*this, "pairs"}, reducers...);
+    for (auto* r : reducers) r->prepare(lay);
+    detail::run_pass(threads, plan, panels, tiles, detail::tiles_of(eval), reporter{*this, "pairs"}, reducers);
     return true;
   }
 };

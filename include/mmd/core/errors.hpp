@@ -53,7 +53,7 @@ class device_error : public error {
 // The work does not fit in the backend's memory limit, however it is split.
 class memory_limit_exceeded : public error {
  public:
-  memory_limit_exceeded(const std::string& what, std::uint64_t needed, std::uint64_t limit)
+  [[gnu::cold, gnu::noinline]] memory_limit_exceeded(const std::string& what, std::uint64_t needed, std::uint64_t limit)
       : error(what + " needs " + std::to_string(needed) + " bytes, but the memory limit is " + std::to_string(limit) + " bytes"),
         needed_(needed),
         limit_(limit) {}
@@ -94,7 +94,7 @@ std::string shown(const V& value) {
 
 // "mmd: bandwidth = -1, expected a finite number above 0"
 template <class V>
-[[noreturn]] void reject(const char* argument, const V& value, const std::string& expected) {
+[[noreturn, gnu::cold, gnu::noinline]] void reject(const char* argument, const V& value, const std::string& expected) {
   throw invalid_input("mmd: " + std::string(argument) + " = " + shown(value) + ", expected " + expected);
 }
 template <class V>

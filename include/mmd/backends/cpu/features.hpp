@@ -12,47 +12,74 @@ namespace mmd {
 namespace detail {
 inline namespace MMD_ISA {
 
-// The rows of one feature space where they lie: one view for each group, read in the pooled order.
-template <class S>
+// The rows of one feature space where they lie: one view for each group, read in the pooled order, and as double: what is done with them
+// is compiled once, not for every number type of the samples.
 struct row_source {
-  std::vector<samples<S>> parts;
+  struct part {
+    const void* data;
+    bool wide;  // double, not float
+    index_t rows, cols, row_stride, col_stride;
+    template <class S>
+    part(const samples<S>& x)
+        : data(x.data()),
+          wide(sizeof(S) == sizeof(double)),
+          rows(x.rows()),
+          cols(x.cols()),
+          row_stride(x.rowStride()),
+          col_stride(x.colStride()) {}
+  };
+  std::vector<part> parts;
   const std::vector<index_t>* order;
 
   struct pointer {
-    const S* p;
+    const void* p;
     index_t stride;
+    bool wide;
+    // out[k] = value first + k of the row, k < n.
+    void read(index_t first, index_t n, double* out) const { wide ? read_as<double>(first, n, out) : read_as<float>(first, n, out); }
+
+   private:
+    template <class S>
+    void read_as(index_t first, index_t n, double* out) const {
+      using D = simd<double>;
+      const S* x = static_cast<const S*>(p) + first * stride;
+      index_t k = 0;
+      if (stride == 1) {
+        for (; k + D::width <= n; k += D::width) D::load_from(x + k).store(out + k);
+      }
+      for (; k < n; ++k) out[k] = static_cast<double>(x[k * stride]);
+    }
   };
   pointer row(index_t position) const {
     index_t r = order->empty() ? position : (*order)[at(position)];
     std::size_t g = 0;
-    while (r >= parts[g].rows()) r -= parts[g++].rows();
-    return {parts[g].data() + r * parts[g].rowStride(), parts[g].colStride()};
+    while (r >= parts[g].rows) r -= parts[g++].rows;
+    const part& from = parts[g];
+    const index_t offset = r * from.row_stride;
+    return {from.wide ? static_cast<const void*>(static_cast<const double*>(from.data) + offset)
+                      : static_cast<const float*>(from.data) + offset,
+            from.col_stride, from.wide};
   }
 };
 
 // sum[k] += x[k], k < n.
-template <class S>
-void add_row(typename row_source<S>::pointer x, index_t n, double* sum) {
+inline void add_row(const double* x, index_t n, double* sum) {
   using D = simd<double>;
   index_t k = 0;
-  if (x.stride == 1) {
-    for (; k + D::width <= n; k += D::width) (D::load(sum + k) + D::load_from(x.p + k)).store(sum + k);
-  }
-  for (; k < n; ++k) sum[k] += static_cast<double>(x.p[k * x.stride]);
+  for (; k + D::width <= n; k += D::width) (D::load(sum + k) + D::load(x + k)).store(sum + k);
+  for (; k < n; ++k) sum[k] += x[k];
 }
 // out[k * step] = x[k] - mean[k], k < n.
-template <class T, class S>
-void centre_row(typename row_source<S>::pointer x, const double* mean, index_t n, T* out, index_t step) {
+template <class T>
+void centre_row(const double* x, const double* mean, index_t n, T* out, index_t step) {
   using D = simd<double>;
   index_t k = 0;
-  if (x.stride == 1) {
-    T v[D::width];
-    for (; k + D::width <= n; k += D::width) {
-      (D::load_from(x.p + k) - D::load(mean + k)).store_to(v);
-      for (int l = 0; l < D::width; ++l) out[(k + l) * step] = v[l];
-    }
+  T v[D::width];
+  for (; k + D::width <= n; k += D::width) {
+    (D::load(x + k) - D::load(mean + k)).store_to(v);
+    for (int l = 0; l < D::width; ++l) out[(k + l) * step] = v[l];
   }
-  for (; k < n; ++k) out[k * step] = static_cast<T>(static_cast<double>(x.p[k * x.stride]) - mean[k]);
+  for (; k < n; ++k) out[k * step] = static_cast<T>(x[k] - mean[k]);
 }
 
 // The features of one space: centred on the pooled mean where the kernel allows it, packed as [row group][feature][row in group].
@@ -63,6 +90,7 @@ struct features {
   std::vector<T> norm;      // squared norms of the packed rows
   double largest_norm = 0;  // of them, before rounding to T; NaN if a value is
   static constexpr index_t depth_block = 512;
+  static constexpr index_t block = 64;  // features at a time while rows are packed: what is written stays in the nearest cache
 
   // What the constructor takes, its working space included.
   static std::uint64_t bytes(index_t rows, index_t packed, index_t d) {
@@ -71,18 +99,25 @@ struct features {
   }
   static index_t mean_chunks(index_t rows) { return std::clamp<index_t>(rows / panel_rows, 1, 64); }
 
-  template <class S>
-  features(int threads, const layout& lay, const std::vector<panel>& panels, const row_source<S>& from, bool centre)
-      : d(from.parts[0].cols()), z(at(packed_rows(panels) * d)), norm(at(packed_rows(panels))) {
+  features(int threads, const layout& lay, const std::vector<panel>& panels, const row_source& from, bool centre)
+      : d(from.parts[0].cols), z(at(packed_rows(panels) * d)), norm(at(packed_rows(panels))) {
     const int team = lay.rows * d < 1 << 15 ? 1 : threads;
     std::vector<double> mean(at(d));
     if (centre) {
       const index_t chunks = mean_chunks(lay.rows);
       std::vector<double> sums(at(chunks * d));
       parallel_for(team, chunks, [&](index_t c) {
-        for (index_t p = lay.rows * c / chunks; p < lay.rows * (c + 1) / chunks; ++p) add_row<S>(from.row(p), d, sums.data() + at(c * d));
+        double x[block];
+        for (index_t p = lay.rows * c / chunks; p < lay.rows * (c + 1) / chunks; ++p) {
+          const auto row = from.row(p);
+          for (index_t k = 0; k < d; k += block) {
+            const index_t depth = std::min(block, d - k);
+            row.read(k, depth, x);
+            add_row(x, depth, sums.data() + at(c * d + k));
+          }
+        }
       });
-      for (index_t c = 0; c < chunks; ++c) add_row<double>({sums.data() + at(c * d), 1}, d, mean.data());
+      for (index_t c = 0; c < chunks; ++c) add_row(sums.data() + at(c * d), d, mean.data());
       for (double& m : mean) m /= static_cast<double>(lay.rows);
     }
     std::vector<double> largest(panels.size());
@@ -109,23 +144,25 @@ struct features {
 
  private:
   // Packs one panel; the largest squared norm in it.
-  template <class S>
-  double pack(const panel& p, const row_source<S>& from, const double* mean) {
+  double pack(const panel& p, const row_source& from, const double* mean) {
     constexpr int G = group_width<T>;
-    constexpr index_t block = 64;  // features at a time: what is written stays in the nearest cache
     using D = simd<double>;
     double largest = 0;
     for (int r = 0; r < p.padded; r += G) {
       T* out = z.p + (p.packed + r) * d;
-      typename row_source<S>::pointer x[G];
+      row_source::pointer row[G];
+      double x[block];
       const int rows = std::min(G, p.rows - r);
-      for (int l = 0; l < rows; ++l) x[l] = from.row(p.first + r + l);
+      for (int l = 0; l < rows; ++l) row[l] = from.row(p.first + r + l);
       D n2[G / D::width];
       for (D& n : n2) n = D(0.0);
       for (index_t k = 0; k < d; k += block) {
         const index_t depth = std::min(block, d - k);
         if (rows < G) std::fill(out + k * G, out + (k + depth) * G, T(0));
-        for (int l = 0; l < rows; ++l) centre_row<T, S>({x[l].p + k * x[l].stride, x[l].stride}, mean + k, depth, out + k * G + l, G);
+        for (int l = 0; l < rows; ++l) {
+          row[l].read(k, depth, x);
+          centre_row(x, mean + k, depth, out + k * G + l, G);
+        }
         for (index_t c = k; c < k + depth; ++c) {
           for (int l = 0; l < G; l += D::width) {
             const D v = D::load_from(out + c * G + l);

@@ -39,30 +39,22 @@ inline namespace MMD_ISA {
 
 inline std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
 
-// The panels of the pooled rows; fills in the layout's sizes.
-template <class T, class S>
-std::vector<panel> make_panels(const pooled<S>& z, layout& lay) {
-  std::vector<index_t> sizes;
-  for (const auto& g : z.groups) {
-    require(g.rows() >= 1, "group.rows()", g.rows(), "at least 1");
-    require(g.cols() == z.cols(), "group.cols()", g.cols(), ("as many columns as the first group, " + std::to_string(z.cols())).c_str());
-    sizes.push_back(g.rows());
-  }
-  require(!sizes.empty(), "groups", 0, "at least one group of rows");
-  if (!z.order.empty()) {
-    require(static_cast<index_t>(z.order.size()) == z.rows(), "order.size()", z.order.size(),
-            ("one position for each of the " + std::to_string(z.rows()) + " rows").c_str());
-    for (index_t p : z.order) require(p >= 0 && p < z.rows(), "order", p, "the number of a row");
-    require(z.skip.empty(), "skip.size()", z.skip.size(), "nothing to skip where `order` makes one group of all rows");
-    sizes = {z.rows()};
-  }
+// Throws invalid_input where an order of `rows` rows, or what to skip beside it, does not fit.
+inline void check_order(const std::vector<index_t>& order, index_t rows, const std::vector<std::pair<int, int>>& skip) {
+  require(static_cast<index_t>(order.size()) == rows, "order.size()", order.size(),
+          ("one position for each of the " + std::to_string(rows) + " rows").c_str());
+  for (index_t p : order) require(p >= 0 && p < rows, "order", p, "the number of a row");
+  require(skip.empty(), "skip.size()", skip.size(), "nothing to skip where `order` makes one group of all rows");
+}
+// Panels of groups of these sizes, their padded rows multiples of `group_rows`; fills in the layout's sizes.
+inline std::vector<panel> cut_groups(const std::vector<index_t>& sizes, int group_rows, layout& lay) {
   std::vector<panel> panels;
   index_t packed = 0;
   for (std::size_t g = 0; g < sizes.size(); ++g) {
     const index_t n = sizes[g], count = (n + panel_rows - 1) / panel_rows;
     for (index_t p = 0; p < count; ++p) {
       const index_t a = n * p / count, b = n * (p + 1) / count;
-      const int padded = static_cast<int>((b - a + group_width<T> - 1) / group_width<T> * group_width<T>);
+      const int padded = static_cast<int>((b - a + group_rows - 1) / group_rows * group_rows);
       panels.push_back({lay.rows + a, static_cast<int>(b - a), padded, static_cast<int>(g), packed});
       packed += padded;
     }
@@ -70,6 +62,22 @@ std::vector<panel> make_panels(const pooled<S>& z, layout& lay) {
     lay.group_rows.push_back(n);
   }
   return panels;
+}
+// The panels of the pooled rows for a pass in T; fills in the layout's sizes.
+template <class T, class S>
+std::vector<panel> make_panels(const pooled<S>& z, layout& lay) {
+  std::vector<index_t> sizes;
+  for (const auto& g : z.groups) {
+    require(g.rows() >= 1, "group.rows()", g.rows(), "at least 1");
+    if (g.cols() != z.cols()) reject("group.cols()", g.cols(), "as many columns as the first group, " + std::to_string(z.cols()));
+    sizes.push_back(g.rows());
+  }
+  require(!sizes.empty(), "groups", 0, "at least one group of rows");
+  if (!z.order.empty()) {
+    check_order(z.order, z.rows(), z.skip);
+    sizes = {z.rows()};
+  }
+  return cut_groups(sizes, group_width<T>, lay);
 }
 inline index_t packed_rows(const std::vector<panel>& panels) { return panels.back().packed + panels.back().padded; }
 

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <concepts>
 #include <condition_variable>
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <type_traits>
 #include <vector>
 
 #include "mmd/core/config.hpp"
@@ -75,9 +77,21 @@ class lowest_exception {
   std::exception_ptr thrown_;
 };
 
+// A function that outlives the call, by reference: the loop is compiled once, not for every function. One indirect call a part.
+class part_function {
+ public:
+  template <class F>
+  requires(!std::same_as<std::remove_cvref_t<F>, part_function>) part_function(F&& f)
+      : f_(&f), call_([](const void* g, index_t part) { (*static_cast<std::remove_reference_t<F>*>(const_cast<void*>(g)))(part); }) {}
+  void operator()(index_t part) const { call_(f_, part); }
+
+ private:
+  const void* f_;
+  void (*call_)(const void*, index_t);
+};
+
 // f(0), ..., f(count - 1), each once, in any order and on any thread. Throws what the lowest part threw, after all threads are done.
-template <class F>
-void parallel_for(int threads, index_t count, F&& f) {
+inline void parallel_for(int threads, index_t count, part_function f) {
   const int team = team_size(threads, count);
   if (team == 1) {
     const loop_mark mark;

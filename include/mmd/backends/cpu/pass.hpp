@@ -3,8 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
-#include <tuple>
 #include <vector>
 
 #include "mmd/backends/cpu/add.hpp"
@@ -26,22 +26,77 @@ std::uint64_t reducer_bytes(const R& r, const layout& lay) {
     return sizeof(R);
   }
 }
-template <class R>
-auto copy_or_pointer(R& r) {
-  if constexpr (R::shared) {
-    return &r;
-  } else {
-    return R(r);
+
+// A reducer as the pass sees it: the pass is compiled once, not for every set of reducers. One indirect call a tile.
+class any_reducer {
+ public:
+  virtual ~any_reducer() = default;
+  virtual bool shared() const = 0;
+  virtual std::uint64_t bytes(const layout&) const = 0;
+  virtual void prepare(const layout&) = 0;
+  virtual std::unique_ptr<any_reducer> copy() const = 0;  // of a shared one: another name for it
+  virtual void assign(const any_reducer& same) = 0;       // both are copies of one
+  virtual void merge(const any_reducer& part) = 0;
+  virtual void take(const tile<float>&) = 0;
+  virtual void take(const tile<double>&) = 0;
+};
+// T: the number type of the samples.
+template <class R, class T>
+class reducer_of final : public any_reducer {
+ public:
+  explicit reducer_of(R& r) : r_(&r) {}
+  bool shared() const override { return R::shared; }
+  std::uint64_t bytes(const layout& lay) const override { return reducer_bytes(*r_, lay); }
+  void prepare(const layout& lay) override { r_->prepare(lay); }
+  std::unique_ptr<any_reducer> copy() const override {
+    if (R::shared) return std::make_unique<reducer_of>(*r_);
+    auto own = std::make_unique<R>(*r_);
+    auto out = std::make_unique<reducer_of>(*own);
+    out->own_ = std::move(own);
+    return out;
   }
-}
-template <class R>
-R& object(R& r) {
-  return r;
-}
-template <class R>
-R& object(R*& r) {
-  return *r;
-}
+  void assign(const any_reducer& same) override {
+    if (!R::shared) *r_ = *static_cast<const reducer_of&>(same).r_;
+  }
+  void merge(const any_reducer& part) override {
+    if (!R::shared) r_->merge(*static_cast<const reducer_of&>(part).r_);
+  }
+  void take([[maybe_unused]] const tile<float>& t) override {
+    if constexpr (std::same_as<T, float>) add(*r_, t);
+  }
+  void take(const tile<double>& t) override { add(*r_, t); }
+
+ private:
+  R* r_;
+  std::unique_ptr<R> own_;
+};
+using reducer_list = std::vector<any_reducer*>;
+
+// The values of a kernel, tile by tile, as the pass sees them: it is compiled once, not for every kernel.
+class tile_source {
+ public:
+  virtual ~tile_source() = default;
+  virtual std::uint64_t buffer_bytes() const = 0;
+  // Evaluates one tile and adds it to every reducer.
+  virtual void feed(const panel& I, const panel& J, bool diagonal, void* buffer, const reducer_list& to) const = 0;
+};
+template <class T, class K, class Slots>
+class tiles_of final : public tile_source {
+ public:
+  explicit tiles_of(const evaluator<T, K, Slots>& eval) : eval_(eval) {}
+  static constexpr std::uint64_t tile_bytes = std::uint64_t{panel_rows} * panel_rows * sizeof(T);
+  std::uint64_t buffer_bytes() const override { return eval_.n * tile_bytes; }
+  void feed(const panel& I, const panel& J, bool diagonal, void* buffer, const reducer_list& to) const override {
+    T* out[Slots::size];
+    for (int s = 0; s < Slots::size; ++s) out[s] = static_cast<T*>(buffer) + s * panel_rows * panel_rows;
+    eval_(I, J, diagonal, out);
+    const tile<T> t{out[0], panel_rows, I, J, diagonal};
+    for (any_reducer* r : to) r->take(t);
+  }
+
+ private:
+  const evaluator<T, K, Slots>& eval_;
+};
 
 // The parts of a pass are fixed by the sizes alone. `copies` (of the reducers) are alive at a time; 0 when there is one part, which fills
 // the reducers themselves.
@@ -51,28 +106,28 @@ struct pass_plan {
   std::uint64_t bytes() const { return fixed_bytes + copy_bytes * static_cast<std::uint64_t>(copies + (copies > 0)); }
 };
 
-template <class T, class... Q, class... R>
+// What the reducers hold: those that every part has a copy of, and those that all parts share.
+struct reducers_bytes {
+  std::uint64_t merged = 0, shared = 0;
+  void add(bool is_shared, std::uint64_t bytes) { (is_shared ? shared : merged) += bytes; }
+};
+
+// widths: of each space; T: what the pass computes in.
+template <class T>
 pass_plan plan_pass(int threads, std::uint64_t limit, const layout& lay, const std::vector<panel>& panels, const tile_list& tiles,
-                    const std::vector<index_t>& widths, expression::list<Q...> slots, std::uint64_t made_bytes, const R&... reducers) {
+                    const space_numbers& numbers, const std::vector<index_t>& widths, std::uint64_t made_bytes, reducers_bytes results) {
   constexpr std::uint64_t slack = 1 << 16;  // small vectors
-  const auto width = [&]<class Space>(expression::list<Space>) {
-    return widths[at(expression::position<Space>(expression::spaces_of(slots)))];
-  };
   pass_plan plan;
   plan.fixed_bytes = slack + made_bytes + panels.size() * (sizeof(panel) + sizeof(double));
-  [&]<class... P>(expression::list<P...>) {
-    ((plan.fixed_bytes += features<T>::bytes(lay.rows, packed_rows(panels), width(expression::list<typename P::space>{}))), ...);
-  }(packings_of(slots));
-  std::uint64_t merged_bytes = 0;
-  (((R::shared ? plan.result_bytes : merged_bytes) += reducer_bytes(reducers, lay)), ...);
-  const std::uint64_t buffer = sizeof...(Q) * std::uint64_t{panel_rows} * panel_rows * sizeof(T);
-  plan.copy_bytes = merged_bytes + buffer;
-  plan.result_bytes += merged_bytes + static_cast<std::uint64_t>(lay.rows) * sizeof(double);
+  for (const auto& p : numbers.packings) plan.fixed_bytes += features<T>::bytes(lay.rows, packed_rows(panels), widths[at(p.space)]);
+  const std::uint64_t buffer = numbers.of_slot.size() * std::uint64_t{panel_rows} * panel_rows * sizeof(T);
+  plan.copy_bytes = results.merged + buffer;
+  plan.result_bytes = results.shared + results.merged + static_cast<std::uint64_t>(lay.rows) * sizeof(double);
 
   // A part is worth its copy: clearing and merging it takes a few per cent of the part's own work, and one part takes about .1 s at most.
   double depth = 0;
-  ((depth += 2 * static_cast<double>(width(expression::list<typename Q::space>{})) + 30), ...);
-  const double work = tiles.pairs() * depth, least = std::max(8e6, 250 * static_cast<double>(merged_bytes));
+  for (const int space : numbers.of_slot) depth += 2 * static_cast<double>(widths[at(space)]) + 30;
+  const double work = tiles.pairs() * depth, least = std::max(8e6, 250 * static_cast<double>(results.merged));
   plan.parts = std::clamp<index_t>(static_cast<index_t>(std::max(std::min(256.0, work / least), work / 1e10)), 1,
                                    std::max<index_t>(1, tiles.size()));
   if (plan.parts == 1) {
@@ -88,60 +143,48 @@ pass_plan plan_pass(int threads, std::uint64_t limit, const layout& lay, const s
 }
 
 // A copy of the reducers, and the tile that it is filled from.
-template <class T, int slots, class... R>
 struct pass_copy {
-  std::tuple<std::conditional_t<R::shared, R*, R>...> reducers;
-  aligned<T> buffer;
-  explicit pass_copy(R&... r) : reducers(copy_or_pointer(r)...), buffer(std::size_t{slots} * panel_rows * panel_rows) {}
+  std::vector<std::unique_ptr<any_reducer>> own;
+  reducer_list reducers;
+  aligned<std::byte> buffer;
+  pass_copy(const reducer_list& from, std::uint64_t buffer_bytes) : buffer(buffer_bytes) {
+    for (const any_reducer* r : from) reducers.push_back(own.emplace_back(r->copy()).get());
+  }
 };
 
-template <class T, class Evaluator, class Report, class... R>
-void run_pass(int threads, const pass_plan& plan, const std::vector<panel>& panels, const tile_list& tiles, const Evaluator& eval,
-              Report&& report, R&... reducers) {
-  constexpr int slots = Evaluator::n;
+template <class Report>
+void run_pass(int threads, const pass_plan& plan, const std::vector<panel>& panels, const tile_list& tiles, const tile_source& source,
+              const Report& report, const reducer_list& reducers) {
   constexpr index_t parts_between_reports = 4;  // for each thread
-  const auto fill = [&](index_t part, T* buffer, auto&... to) {
-    T* out[slots];
-    for (int s = 0; s < slots; ++s) out[s] = buffer + s * panel_rows * panel_rows;
-    tiles.visit(tiles.size() * part / plan.parts, tiles.size() * (part + 1) / plan.parts, [&](tile_list::place p) {
-      const panel &I = panels[at(p.i)], &J = panels[at(p.j)];
-      eval(I, J, p.i == p.j, out);
-      const tile<T> t{out[0], panel_rows, I, J, p.i == p.j};
-      (add(to, t), ...);
-    });
+  const auto fill = [&](index_t part, void* buffer, const reducer_list& to) {
+    tiles.visit(tiles.size() * part / plan.parts, tiles.size() * (part + 1) / plan.parts,
+                [&](tile_list::place p) { source.feed(panels[at(p.i)], panels[at(p.j)], p.i == p.j, buffer, to); });
   };
   report(index_t{0}, tiles.size());
   if (plan.parts == 1) {
-    const aligned<T> buffer(std::size_t{slots} * panel_rows * panel_rows);
-    fill(0, buffer.p, reducers...);
+    const aligned<std::byte> buffer(source.buffer_bytes());
+    fill(0, buffer.p, reducers);
     report(tiles.size(), tiles.size());
     return;
   }
-  using copy = pass_copy<T, slots, R...>;
-  const std::tuple<std::conditional_t<R::shared, R*, R>...> empty(copy_or_pointer(reducers)...);
-  std::vector<std::unique_ptr<copy>> copies;
-  std::vector<copy*> free;
-  for (index_t c = 0; c < plan.copies; ++c) free.push_back(copies.emplace_back(std::make_unique<copy>(reducers...)).get());
-
+  const pass_copy empty(reducers, 0);
+  std::vector<std::unique_ptr<pass_copy>> copies;
+  std::vector<pass_copy*> free;
+  for (index_t c = 0; c < plan.copies; ++c) {
+    free.push_back(copies.emplace_back(std::make_unique<pass_copy>(reducers, source.buffer_bytes())).get());
+  }
   const int team = team_size(threads, plan.parts);
   const index_t round = report.wanted() ? std::max<index_t>(parts_between_reports * team, plan.parts / 64) : plan.parts;
   for (index_t first = 0; first < plan.parts; first += round) {
     const index_t last = std::min(plan.parts, first + round);
     parallel_merge(
         team, first, last, free,
-        [&](index_t part, copy& c) {
-          c.reducers = empty;
-          std::apply([&](auto&... r) { fill(part, c.buffer.p, object(r)...); }, c.reducers);
+        [&](index_t part, pass_copy& c) {
+          for (std::size_t r = 0; r < reducers.size(); ++r) c.reducers[r]->assign(*empty.reducers[r]);
+          fill(part, c.buffer.p, c.reducers);
         },
-        [&](copy& c) {
-          [&]<std::size_t... r>(std::index_sequence<r...>) {
-            (
-                [&] {
-                  if constexpr (!R::shared) reducers.merge(std::get<r>(c.reducers));
-                }(),
-                ...);
-          }
-          (std::index_sequence_for<R...>{});
+        [&](const pass_copy& c) {
+          for (std::size_t r = 0; r < reducers.size(); ++r) reducers[r]->merge(*c.reducers[r]);
         });
     report(tiles.size() * last / plan.parts, tiles.size());
   }

@@ -38,17 +38,41 @@ consteval int packing_index(expression::list<Q...> slots) {
   return expression::position<packing_of<Slot>>(packings_of(slots));
 }
 
+// A kernel's spaces in numbers, for what is compiled once for all kernels.
+struct space_numbers {
+  struct packing {
+    int space;
+    bool centre;
+  };
+  std::vector<packing> packings;
+  std::vector<int> of_slot;  // the space that each slot reads
+};
+template <class... Q>
+space_numbers numbers_of(expression::list<Q...> slots) {
+  constexpr auto spaces = expression::spaces_of(slots);
+  return [&]<class... P>(expression::list<P...>) -> space_numbers {
+    return {{{expression::position<typename P::space>(spaces), P::centre}...}, {expression::position<typename Q::space>(spaces)...}};
+  }(packings_of(slots));
+}
+
 // The rows of every space, before packing. Maps run here, once for each group, on the calling thread.
 template <class S>
 class space_sources {
  public:
-  std::vector<row_source<S>> spaces;
+  std::vector<row_source> spaces;
   std::vector<bool> raw;         // the space is the samples themselves
   std::uint64_t made_bytes = 0;  // values that maps returned
 
   template <class K, class... Q>
   space_sources(const K& k, const pooled<S>& z, expression::list<Q...> slots) {
     [&]<class... Space>(expression::list<Space...>) { (add<Space>(k, z), ...); }(expression::spaces_of(slots));
+  }
+
+  // Throws invalid_input where a value of that space is not finite.
+  void check(std::size_t space) const {
+    for (const auto& p : spaces[space].parts) {
+      check_sample(samples<S>(static_cast<const S*>(p.data), p.rows, p.cols, p.row_stride, p.col_stride), "mapped features");
+    }
   }
 
  private:
@@ -58,9 +82,9 @@ class space_sources {
   void add(const K& k, const pooled<S>& z) {
     raw.push_back(std::is_same_v<Space, expression::raw>);
     spaces.push_back({{}, &z.order});
-    std::vector<samples<S>>& parts = spaces.back().parts;
+    std::vector<row_source::part>& parts = spaces.back().parts;
     if constexpr (std::is_same_v<Space, expression::raw>) {
-      parts = z.groups;
+      parts.assign(z.groups.begin(), z.groups.end());
     } else {
       expression::plan<K>::maps(k, [&]<class Place>(const auto& map) {
         if constexpr (std::is_same_v<Place, Space>) {
@@ -78,7 +102,7 @@ class space_sources {
     }
   }
   template <class F>
-  samples<S> mapped_group(const F& map, const samples<S>& group, const std::vector<samples<S>>& before) {
+  samples<S> mapped_group(const F& map, const samples<S>& group, const std::vector<row_source::part>& before) {
     using result = std::decay_t<decltype(map(group))>;
     static_assert(strided_matrix<result>, "a feature map returns a matrix: a row of features for each row of its argument");
     static_assert(std::is_same_v<typename result::Scalar, S>, "a feature map returns the number type of its argument");
@@ -87,7 +111,7 @@ class space_sources {
     const samples<S> out(*owned);
     require(out.rows() == group.rows(), "map: rows()", out.rows(),
             ("one row of features for each of the " + std::to_string(group.rows()) + " rows").c_str());
-    require(before.empty() || out.cols() == before.front().cols(), "map: cols()", out.cols(), "as many features for every group");
+    require(before.empty() || out.cols() == before.front().cols, "map: cols()", out.cols(), "as many features for every group");
     made_bytes += static_cast<std::uint64_t>(out.rows()) * static_cast<std::uint64_t>(out.cols()) * sizeof(S);
     return out;
   }
@@ -125,20 +149,16 @@ widths_of_spaces space_widths(const K& k, const pooled<S>& z, expression::list<Q
 }
 
 // Packs every space as T, as the slots read it. Names the first value of a map that is not finite.
-template <class T, class S, class... Q>
+template <class T, class S>
 std::vector<features<T>> pack_spaces(int threads, const layout& lay, const std::vector<panel>& panels, const space_sources<S>& sources,
-                                     expression::list<Q...> slots) {
+                                     const space_numbers& numbers) {
   std::vector<features<T>> packed;
-  [&]<class... P>(expression::list<P...>) {
-    packed.reserve(sizeof...(P));
-    const auto pack = [&](std::size_t space, bool centre) {
-      const row_source<S>& rows = sources.spaces[space];
-      packed.emplace_back(threads, lay, panels, rows, centre);
-      if (sources.raw[space] || std::isfinite(packed.back().largest_norm)) return;
-      for (const samples<S>& part : rows.parts) check_sample(part, "mapped features");
-    };
-    (pack(at(expression::position<typename P::space>(expression::spaces_of(slots))), P::centre), ...);
-  }(packings_of(slots));
+  packed.reserve(numbers.packings.size());
+  for (const auto& p : numbers.packings) {
+    const std::size_t space = at(p.space);
+    packed.emplace_back(threads, lay, panels, sources.spaces[space], p.centre);
+    if (!sources.raw[space] && !std::isfinite(packed.back().largest_norm)) sources.check(space);
+  }
   return packed;
 }
 
