@@ -5,7 +5,6 @@
 #include <concepts>
 #include <cstdint>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "mmd/backends/cpu/add.hpp"
@@ -39,8 +38,7 @@ class cpu {
   // reducers hold nothing of use.
   template <class T, kernel K, cpu_reducer<T>... R>
   layout reduce(const K& k, const pooled<T>& z, R&... reducers) const {
-    std::tuple<detail::reducer_of<R, T>...> of(reducers...);
-    return std::apply([&](auto&... r) { return run(k, z, detail::reducer_list{&r...}); }, of);
+    return [&](auto&&... r) { return run(k, z, detail::reducer_list{&r...}); }(detail::reducer_of<R, T>(reducers)...);
   }
 
   // What `reduce` with the same arguments will take, before it starts. Calls every map once, with one row, to learn how many features it
@@ -49,7 +47,7 @@ class cpu {
   template <class T, kernel K, cpu_reducer<T>... R>
   memory_plan plan(const K& k, const pooled<T>& z, const R&... reducers) const {
     layout lay;
-    const auto panels = detail::make_panels<T>(z, lay);
+    const auto panels = detail::cut_groups(detail::group_sizes(z), detail::group_width<T>, lay);
     const detail::tile_list tiles(lay, panels, z.skip);
     const auto made = detail::space_widths(k, z, slots_of<K>{});
     detail::reducers_bytes results;
@@ -68,7 +66,7 @@ class cpu {
   kernel_gradient<T> gradient(const K& k, const pooled<T>& z, const pair_weights& weights, gradient_of wanted = {}) const {
     detail::require(z.order.empty(), "order.size()", z.order.size(), "no order: weights belong to rows and groups as given");
     layout lay;
-    const auto panels = detail::make_panels<T>(z, lay);
+    const auto panels = detail::cut_groups(detail::group_sizes(z), detail::group_width<T>, lay);
     const detail::tile_list tiles(lay, panels, z.skip);
     detail::check_weights(weights, lay);
     const detail::space_sources<T> sources(k, z, slots_of<K>{});
@@ -84,7 +82,7 @@ class cpu {
     if constexpr (std::same_as<T, float>) {
       if (!detail::float_suffices(detail::make_evaluator(k, packed, slots_of<K>{}))) {
         layout again;
-        const auto wide = detail::make_panels<double>(z, again);
+        const auto wide = detail::cut_groups(lay.group_rows, detail::group_width<double>, again);
         return as(std::type_identity<double>{}, wide, detail::pack_spaces<double>(threads, lay, wide, sources, numbers));
       }
     }
@@ -121,12 +119,12 @@ class cpu {
   template <class T, class K>
   layout run(const K& k, const pooled<T>& z, const detail::reducer_list& reducers) const {
     layout lay;
-    const auto panels = detail::make_panels<T>(z, lay);
+    const auto panels = detail::cut_groups(detail::group_sizes(z), detail::group_width<T>, lay);
     const detail::tile_list tiles(lay, panels, z.skip);
     const detail::space_sources<T> sources(k, z, slots_of<K>{});
     if (run_in<T>(k, panels, tiles, sources, lay, reducers)) return lay;
     layout wide;
-    const auto wide_panels = detail::make_panels<double>(z, wide);
+    const auto wide_panels = detail::cut_groups(lay.group_rows, detail::group_width<double>, wide);
     run_in<double>(k, wide_panels, tiles, sources, wide, reducers);
     return wide;
   }

@@ -63,9 +63,9 @@ inline std::vector<panel> cut_groups(const std::vector<index_t>& sizes, int grou
   }
   return panels;
 }
-// The panels of the pooled rows for a pass in T; fills in the layout's sizes.
-template <class T, class S>
-std::vector<panel> make_panels(const pooled<S>& z, layout& lay) {
+// The sizes of the groups as the pass sees them: one where there is an order. Throws invalid_input where groups or order do not fit.
+template <class S>
+std::vector<index_t> group_sizes(const pooled<S>& z) {
   std::vector<index_t> sizes;
   for (const auto& g : z.groups) {
     require(g.rows() >= 1, "group.rows()", g.rows(), "at least 1");
@@ -77,7 +77,7 @@ std::vector<panel> make_panels(const pooled<S>& z, layout& lay) {
     check_order(z.order, z.rows(), z.skip);
     sizes = {z.rows()};
   }
-  return cut_groups(sizes, group_width<T>, lay);
+  return sizes;
 }
 inline index_t packed_rows(const std::vector<panel>& panels) { return panels.back().packed + panels.back().padded; }
 

@@ -45,14 +45,21 @@ template <class R, class T>
 class reducer_of final : public any_reducer {
  public:
   explicit reducer_of(R& r) : r_(&r) {}
+  reducer_of(const reducer_of&) = delete;
+  reducer_of& operator=(const reducer_of&) = delete;
+  ~reducer_of() override {
+    if (owned_) delete r_;
+  }
   bool shared() const override { return R::shared; }
   std::uint64_t bytes(const layout& lay) const override { return reducer_bytes(*r_, lay); }
   void prepare(const layout& lay) override { r_->prepare(lay); }
   std::unique_ptr<any_reducer> copy() const override {
-    if (R::shared) return std::make_unique<reducer_of>(*r_);
-    auto own = std::make_unique<R>(*r_);
-    auto out = std::make_unique<reducer_of>(*own);
-    out->own_ = std::move(own);
+    auto* const same = new reducer_of(*r_);
+    std::unique_ptr<any_reducer> out(same);
+    if (!R::shared) {
+      same->r_ = new R(*r_);
+      same->owned_ = true;
+    }
     return out;
   }
   void assign(const any_reducer& same) override {
@@ -68,7 +75,7 @@ class reducer_of final : public any_reducer {
 
  private:
   R* r_;
-  std::unique_ptr<R> own_;
+  bool owned_ = false;
 };
 using reducer_list = std::vector<any_reducer*>;
 
