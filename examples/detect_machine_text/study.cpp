@@ -305,8 +305,9 @@ void study(const study_options& o) {
           "Cells show the mean of 3 seeds (lowest–highest): the seed changes the split into training and checkpoint, reference and "
           "calibration, the initial weights and the batches. "
           "The spread over seeds is not sampling error; intervals are. Group tests: 2,000 draws a size, 999 permutations, level .05. "
-          "Settings are those of the first trial "
-          "(`TrainingOptions`); the ridge of the logistic regression is chosen on the checkpoint texts.\n\n"
+          "Settings "
+          "(`TrainingOptions`) were fixed before the test rows were opened; the ridge of the logistic regression is chosen on the "
+          "checkpoint texts.\n\n"
        << out.str() << '\n'
        << looks(o);
   mmd::write_text(o.output, page.str());
