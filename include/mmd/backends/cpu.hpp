@@ -52,8 +52,8 @@ class cpu {
     const auto made = detail::space_widths(k, z, slots_of<K>{});
     detail::reducers_bytes results;
     (results.add(R::shared, detail::reducer_bytes(reducers, lay)), ...);
-    const auto p = detail::plan_pass<T>(threads, memory_limit, lay, panels, tiles, detail::numbers_of(slots_of<K>{}), made.widths,
-                                        made.mapped * static_cast<std::uint64_t>(lay.rows) * sizeof(T), results);
+    const auto p = detail::plan_pass(sizeof(T), threads, memory_limit, lay, panels, tiles, detail::numbers_of(slots_of<K>{}), made.widths,
+                                     made.mapped * static_cast<std::uint64_t>(lay.rows) * sizeof(T), results);
     return {p.bytes(), p.result_bytes, p.parts, p.copies};
   }
 
@@ -136,8 +136,8 @@ class cpu {
     std::vector<index_t> widths;
     for (const auto& s : sources.spaces) widths.push_back(s.parts.front().cols);
     detail::reducers_bytes results;
-    for (const auto* r : reducers) results.add(r->shared(), r->bytes(lay));
-    const auto plan = detail::plan_pass<E>(threads, memory_limit, lay, panels, tiles, numbers, widths, sources.made_bytes, results);
+    for (const auto* r : reducers) results.add(r->shared, r->bytes(lay));
+    const auto plan = detail::plan_pass(sizeof(E), threads, memory_limit, lay, panels, tiles, numbers, widths, sources.made_bytes, results);
     const auto packed = detail::pack_spaces<E>(threads, lay, panels, sources, numbers);
     const auto eval = detail::make_evaluator(k, packed, slots_of<K>{});
     if constexpr (std::same_as<E, float>) {

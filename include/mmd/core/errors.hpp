@@ -93,9 +93,13 @@ std::string shown(const V& value) {
 }
 
 // "mmd: bandwidth = -1, expected a finite number above 0"
+[[noreturn, gnu::cold, gnu::noinline]] inline void reject_shown(const char* argument, const std::string& value,
+                                                                const std::string& expected) {
+  throw invalid_input("mmd: " + std::string(argument) + " = " + value + ", expected " + expected);
+}
 template <class V>
-[[noreturn, gnu::cold, gnu::noinline]] void reject(const char* argument, const V& value, const std::string& expected) {
-  throw invalid_input("mmd: " + std::string(argument) + " = " + shown(value) + ", expected " + expected);
+[[noreturn, gnu::cold]] void reject(const char* argument, const V& value, const std::string& expected) {
+  reject_shown(argument, shown(value), expected);
 }
 template <class V>
 void require(bool good, const char* argument, const V& value, const char* expected) {

@@ -2,8 +2,6 @@
 // Files that appear whole or not at all.
 #pragma once
 
-#include <filesystem>
-
 #include "mmd/io/file.hpp"
 
 namespace mmd {
@@ -28,14 +26,14 @@ class atomic_file {
       return;
     }
     if (exists && ::access(path_.c_str(), W_OK) != 0) fail("cannot be written", errno);
-    const std::filesystem::path folder = target_.has_parent_path() ? target_.parent_path() : ".";
+    const std::string folder = folder_of(target_);
     for (int attempt = 0; file_.number() < 0; ++attempt) {
-      temporary_ = (folder / (".mmd-" + std::to_string(::getpid()) + "-" + std::to_string(attempt) + ".tmp")).string();
+      temporary_ = folder + "/.mmd-" + std::to_string(::getpid()) + "-" + std::to_string(attempt) + ".tmp";
       file_.open(temporary_, O_WRONLY | O_CREAT | O_EXCL, 0666);
       if (file_.number() < 0 && (errno != EEXIST || attempt == 1000)) {
         const int reason = errno;
         temporary_.clear();
-        fail("cannot be written in folder " + folder.string(), reason);
+        fail("cannot be written in folder " + folder, reason);
       }
     }
     if (exists) static_cast<void>(::fchmod(file_.number(), status.st_mode & 07777));
@@ -65,7 +63,7 @@ class atomic_file {
     temporary_.clear();
     // The rename itself reaches the disk with the folder; a folder that cannot be synced is no reason to call the file unwritten.
     detail::file_descriptor folder;
-    folder.open((target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".")).string(), O_RDONLY);
+    folder.open(folder_of(target_), O_RDONLY);
     if (folder.number() >= 0) static_cast<void>(::fsync(folder.number()));
   }
 
@@ -91,22 +89,26 @@ class atomic_file {
     }
     buffer_.clear();
   }
+  static std::string folder_of(const std::string& name) {
+    const std::size_t slash = name.rfind('/');
+    return slash == std::string::npos ? "." : name.substr(0, std::max<std::size_t>(slash, 1));
+  }
   // The name at the end of a chain of links, also where the last one points to nothing yet.
-  std::filesystem::path resolved(std::filesystem::path name) {
-    std::error_code ignored;
-    for (int links = 0; !names_descriptor(name) && std::filesystem::is_symlink(name, ignored); ++links) {
+  std::string resolved(std::string name) {
+    char link[4096];
+    for (int links = 0; !names_descriptor(name); ++links) {
+      const ssize_t length = ::readlink(name.c_str(), link, sizeof link);
+      if (length < 0) break;  // no link
       if (links == 40) fail("cannot be written", ELOOP);
-      name = name.parent_path() / std::filesystem::read_symlink(name, ignored);
+      const std::string to(link, static_cast<std::size_t>(length));
+      name = to.starts_with('/') ? to : folder_of(name) + "/" + to;
     }
     return name;
   }
   // /dev/stdout and its like lead here: an open file, not a name that could be replaced.
-  static bool names_descriptor(const std::filesystem::path& name) {
-    return name.native().starts_with("/proc/") || name.native().starts_with("/dev/fd/");
-  }
+  static bool names_descriptor(const std::string& name) { return name.starts_with("/proc/") || name.starts_with("/dev/fd/"); }
 
-  std::string path_, temporary_;
-  std::filesystem::path target_;
+  std::string path_, temporary_, target_;
   detail::file_descriptor file_;
   std::vector<std::byte> buffer_;
   std::uint64_t written_ = 0;

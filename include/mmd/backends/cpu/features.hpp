@@ -30,6 +30,11 @@ struct row_source {
   };
   std::vector<part> parts;
   const std::vector<index_t>* order;
+  static constexpr index_t block = 64;  // features at a time: what is written stays in the nearest cache
+  static index_t mean_chunks(index_t rows) { return std::clamp<index_t>(rows / panel_rows, 1, 64); }
+
+  // Of all rows, in chunks fixed by their number.
+  std::vector<double> mean(int threads, index_t rows, index_t d) const;
 
   struct pointer {
     const void* p;
@@ -69,6 +74,29 @@ inline void add_row(const double* x, index_t n, double* sum) {
   for (; k + D::width <= n; k += D::width) (D::load(sum + k) + D::load(x + k)).store(sum + k);
   for (; k < n; ++k) sum[k] += x[k];
 }
+inline std::vector<double> row_source::mean(int threads, index_t rows, index_t d) const {
+  const index_t chunks = mean_chunks(rows);
+  std::vector<double> sums(at(chunks * d)), mean(at(d));
+  parallel_for(threads, chunks, [&](index_t c) {
+    double x[block];
+    for (index_t p = rows * c / chunks; p < rows * (c + 1) / chunks; ++p) {
+      const pointer from = row(p);
+      for (index_t k = 0; k < d; k += block) {
+        const index_t depth = std::min(block, d - k);
+        from.read(k, depth, x);
+        add_row(x, depth, sums.data() + at(c * d + k));
+      }
+    }
+  });
+  for (index_t c = 0; c < chunks; ++c) add_row(sums.data() + at(c * d), d, mean.data());
+  for (double& m : mean) m /= static_cast<double>(rows);
+  return mean;
+}
+// What packing d features of `rows` rows takes, its working space included; `packed` rows of values of `value_bytes`.
+inline std::uint64_t packed_bytes(index_t rows, index_t packed, index_t d, std::uint64_t value_bytes) {
+  const auto u = [](index_t i) { return static_cast<std::uint64_t>(i); };
+  return u(packed) * u(d + 1) * value_bytes + u(d) * (1 + u(row_source::mean_chunks(rows))) * sizeof(double);
+}
 // out[k * step] = x[k] - mean[k], k < n.
 template <class T>
 void centre_row(const double* x, const double* mean, index_t n, T* out, index_t step) {
@@ -90,36 +118,11 @@ struct features {
   std::vector<T> norm;      // squared norms of the packed rows
   double largest_norm = 0;  // of them, before rounding to T; NaN if a value is
   static constexpr index_t depth_block = 512;
-  static constexpr index_t block = 64;  // features at a time while rows are packed: what is written stays in the nearest cache
-
-  // What the constructor takes, its working space included.
-  static std::uint64_t bytes(index_t rows, index_t packed, index_t d) {
-    const auto u = [](index_t i) { return static_cast<std::uint64_t>(i); };
-    return u(packed) * u(d + 1) * sizeof(T) + u(d) * (1 + u(mean_chunks(rows))) * sizeof(double);
-  }
-  static index_t mean_chunks(index_t rows) { return std::clamp<index_t>(rows / panel_rows, 1, 64); }
 
   features(int threads, const layout& lay, const std::vector<panel>& panels, const row_source& from, bool centre)
       : d(from.parts[0].cols), z(at(packed_rows(panels) * d)), norm(at(packed_rows(panels))) {
     const int team = lay.rows * d < 1 << 15 ? 1 : threads;
-    std::vector<double> mean(at(d));
-    if (centre) {
-      const index_t chunks = mean_chunks(lay.rows);
-      std::vector<double> sums(at(chunks * d));
-      parallel_for(team, chunks, [&](index_t c) {
-        double x[block];
-        for (index_t p = lay.rows * c / chunks; p < lay.rows * (c + 1) / chunks; ++p) {
-          const auto row = from.row(p);
-          for (index_t k = 0; k < d; k += block) {
-            const index_t depth = std::min(block, d - k);
-            row.read(k, depth, x);
-            add_row(x, depth, sums.data() + at(c * d + k));
-          }
-        }
-      });
-      for (index_t c = 0; c < chunks; ++c) add_row(sums.data() + at(c * d), d, mean.data());
-      for (double& m : mean) m /= static_cast<double>(lay.rows);
-    }
+    const std::vector<double> mean = centre ? from.mean(team, lay.rows, d) : std::vector<double>(at(d));
     std::vector<double> largest(panels.size());
     parallel_for(team, static_cast<index_t>(panels.size()), [&](index_t p) { largest[at(p)] = pack(panels[at(p)], from, mean.data()); });
     for (double l : largest) {
@@ -146,6 +149,7 @@ struct features {
   // Packs one panel; the largest squared norm in it.
   double pack(const panel& p, const row_source& from, const double* mean) {
     constexpr int G = group_width<T>;
+    constexpr index_t block = row_source::block;
     using D = simd<double>;
     double largest = 0;
     for (int r = 0; r < p.padded; r += G) {

@@ -30,8 +30,9 @@ std::uint64_t reducer_bytes(const R& r, const layout& lay) {
 // A reducer as the pass sees it: the pass is compiled once, not for every set of reducers. One indirect call a tile.
 class any_reducer {
  public:
+  explicit any_reducer(bool all_parts_share) : shared(all_parts_share) {}
   virtual ~any_reducer() = default;
-  virtual bool shared() const = 0;
+  const bool shared;
   virtual std::uint64_t bytes(const layout&) const = 0;
   virtual void prepare(const layout&) = 0;
   virtual std::unique_ptr<any_reducer> copy() const = 0;  // of a shared one: another name for it
@@ -44,13 +45,12 @@ class any_reducer {
 template <class R, class T>
 class reducer_of final : public any_reducer {
  public:
-  explicit reducer_of(R& r) : r_(&r) {}
+  explicit reducer_of(R& r) : any_reducer(R::shared), r_(&r) {}
   reducer_of(const reducer_of&) = delete;
   reducer_of& operator=(const reducer_of&) = delete;
   ~reducer_of() override {
     if (owned_) delete r_;
   }
-  bool shared() const override { return R::shared; }
   std::uint64_t bytes(const layout& lay) const override { return reducer_bytes(*r_, lay); }
   void prepare(const layout& lay) override { r_->prepare(lay); }
   std::unique_ptr<any_reducer> copy() const override {
@@ -119,15 +119,15 @@ struct reducers_bytes {
   void add(bool is_shared, std::uint64_t bytes) { (is_shared ? shared : merged) += bytes; }
 };
 
-// widths: of each space; T: what the pass computes in.
-template <class T>
-pass_plan plan_pass(int threads, std::uint64_t limit, const layout& lay, const std::vector<panel>& panels, const tile_list& tiles,
-                    const space_numbers& numbers, const std::vector<index_t>& widths, std::uint64_t made_bytes, reducers_bytes results) {
+// widths: of each space; value_bytes: of what the pass computes in.
+inline pass_plan plan_pass(std::uint64_t value_bytes, int threads, std::uint64_t limit, const layout& lay, const std::vector<panel>& panels,
+                           const tile_list& tiles, const space_numbers& numbers, const std::vector<index_t>& widths,
+                           std::uint64_t made_bytes, reducers_bytes results) {
   constexpr std::uint64_t slack = 1 << 16;  // small vectors
   pass_plan plan;
   plan.fixed_bytes = slack + made_bytes + panels.size() * (sizeof(panel) + sizeof(double));
-  for (const auto& p : numbers.packings) plan.fixed_bytes += features<T>::bytes(lay.rows, packed_rows(panels), widths[at(p.space)]);
-  const std::uint64_t buffer = numbers.of_slot.size() * std::uint64_t{panel_rows} * panel_rows * sizeof(T);
+  for (const auto& p : numbers.packings) plan.fixed_bytes += packed_bytes(lay.rows, packed_rows(panels), widths[at(p.space)], value_bytes);
+  const std::uint64_t buffer = numbers.of_slot.size() * std::uint64_t{panel_rows} * panel_rows * value_bytes;
   plan.copy_bytes = results.merged + buffer;
   plan.result_bytes = results.shared + results.merged + static_cast<std::uint64_t>(lay.rows) * sizeof(double);
 

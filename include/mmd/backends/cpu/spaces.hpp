@@ -60,7 +60,7 @@ template <class S>
 class space_sources {
  public:
   std::vector<row_source> spaces;
-  std::vector<bool> raw;         // the space is the samples themselves
+  std::vector<char> raw;         // the space is the samples themselves
   std::uint64_t made_bytes = 0;  // values that maps returned
 
   template <class K, class... Q>
