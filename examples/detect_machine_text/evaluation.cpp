@@ -270,7 +270,7 @@ Report make_report(const Detector& detector, const Evaluation& e, const Evaluati
       "Intervals are percentiles of " + std::to_string(o.bootstrap_draws) + " bootstraps over " + std::to_string(e.figures.clusters) +
           " prompt clusters with the weights counted again; they say nothing about other training seeds. Effective sizes: " +
           fixed(e.figures.effective_humans, 0) + " human and " + fixed(e.figures.effective_machines, 0) + " machine texts.",
-      "The conformal threshold for 5 % is the " + std::to_string(c.rank) + "-th largest of " + std::to_string(c.calibration_texts) +
+      "The conformal threshold for 5 % is number " + std::to_string(c.rank) + " from the top of " + std::to_string(c.calibration_texts) +
           " human calibration scores: given these, its false-positive rate is between " + fixed(c.fpr_90.low, 3) + " and " +
           fixed(c.fpr_90.high, 3) + " (90 %). It holds for texts of the calibration texts' domains.",
       "Group tests compare a group with human texts of the same domain by a permutation test; their p-values hold for independent texts, "

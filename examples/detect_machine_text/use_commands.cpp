@@ -74,7 +74,7 @@ std::string score(const mmd::cpu& on, const use_options& o) {
         << '\n';
   }
   out << machine << " of " << scores.size() << " texts are called machine-written at a false-positive rate of " << o.fpr << ".\n"
-      << "The threshold is the " << t.rank << "-th largest score of " << t.calibration_texts
+      << "The threshold is score number " << t.rank << " from the top of " << t.calibration_texts
       << " human calibration texts: given these, the false-positive rate is between " << fixed(t.fpr_90.low, 3) << " and "
       << fixed(t.fpr_90.high, 3) << " (90 %).\n"
       << "It holds for texts of the calibration texts' domain; elsewhere rates of .1 to .5 were measured for .05.\n";

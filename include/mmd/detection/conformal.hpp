@@ -82,7 +82,7 @@ class ConformalCalibration {
       out.expected_fpr = a / static_cast<double>(n + 1);
       out.fpr_90 = {beta_quantile(0.05, a, b), beta_quantile(0.95, a, b)};
       if (static_cast<double>(n) < 5 / fpr) {
-        out.warning = "the threshold is the " + std::to_string(k) + "-th largest of " + std::to_string(n) +
+        out.warning = "the threshold is number " + std::to_string(k) + " from the top of " + std::to_string(n) +
                       " calibration scores; at this rate ask for " + std::to_string(static_cast<index_t>(std::ceil(5 / fpr))) + " or more";
       }
     } else {

@@ -54,7 +54,7 @@ TEST_CASE("a threshold says what it rests on") {
   CHECK(t.fpr_90.high == mmd::beta_quantile(0.95, 8, 171));
   CHECK(t.warning.empty());
   CHECK(calibrate(normals(178, 1)).threshold(0.01).warning ==
-        "the threshold is the 1-th largest of 178 calibration scores; at this rate ask for 500 or more");
+        "the threshold is number 1 from the top of 178 calibration scores; at this rate ask for 500 or more");
   const auto none = calibrate(normals(18, 1)).threshold(0.05);
   CHECK(none.rank == 0);
   CHECK(std::isinf(none.threshold));
