@@ -14,11 +14,6 @@
 
 namespace support {
 
-template <class F>
-std::string message(F f) {
-  return message_of<mmd::error>(f);
-}
-
 // Standard normal rows, moved by `shift` in every column.
 template <class T = double>
 mmd::matrix<T> normal_rows(mmd::index_t rows, mmd::index_t cols, std::uint64_t seed, double shift = 0) {

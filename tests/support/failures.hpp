@@ -4,6 +4,9 @@
 
 #include <exception>
 #include <string>
+#include <utility>
+
+#include "mmd/core/errors.hpp"
 
 // The message of the Error that f() throws. Another exception passes through; none gives "(nothing was thrown)".
 template <class Error, class F>
@@ -14,6 +17,12 @@ std::string message_of(F&& f) {
     return e.what();
   }
   return "(nothing was thrown)";
+}
+
+// The same for what the library throws at bad input.
+template <class F>
+std::string message(F&& f) {
+  return message_of<mmd::invalid_input>(std::forward<F>(f));
 }
 
 inline bool mentions(const std::string& message, const std::string& part) { return message.find(part) != std::string::npos; }

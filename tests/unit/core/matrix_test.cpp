@@ -7,18 +7,7 @@
 
 #include "mmd/core/eigen.hpp"
 #include "support/catch2.hpp"
-
-namespace {
-template <class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const mmd::invalid_input& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
-}  // namespace
+#include "support/failures.hpp"
 
 TEST_CASE("matrix holds its values by rows") {
   mmd::matrix<double> m(2, 3);

@@ -8,6 +8,7 @@
 
 #include "mmd/core/hash.hpp"
 #include "support/catch2.hpp"
+#include "support/failures.hpp"
 
 namespace {
 
@@ -22,16 +23,6 @@ double chi_square_excess(const std::vector<int>& counts) {
   for (int c : counts) sum += (c - expected) * (c - expected) / expected;
   return (sum - freedom) / std::sqrt(2 * freedom);
 }
-template <class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const mmd::invalid_input& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
-
 }  // namespace
 
 TEST_CASE("Philox 4x32-10 gives Random123's known answers") {

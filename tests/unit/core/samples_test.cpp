@@ -8,6 +8,7 @@
 
 #include "mmd/core/matrix.hpp"
 #include "support/catch2.hpp"
+#include "support/failures.hpp"
 
 namespace {
 
@@ -31,16 +32,6 @@ void check_view(const M& m) {
   }
   CHECK(same);
 }
-template <class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const mmd::invalid_input& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
-
 }  // namespace
 
 TEMPLATE_TEST_CASE("samples look at Eigen's memory, whatever its strides", "", float, double) {

@@ -7,7 +7,6 @@
 #include "support/detection.hpp"
 
 using mmd::ConformalCalibration;
-using support::message;
 
 namespace {
 std::vector<double> normals(mmd::index_t n, std::uint64_t seed, double step = 0) {

@@ -10,7 +10,6 @@
 
 using mmd::DocumentCalibration;
 using mmd::DocumentStatistic;
-using support::message;
 using support::normal_rows;
 using support::to_rows;
 

@@ -10,7 +10,6 @@
 #include "support/catch2.hpp"
 #include "support/detection.hpp"
 
-using support::message;
 using support::normal_rows;
 
 namespace {

@@ -8,7 +8,6 @@
 #include "support/detection.hpp"
 
 using mmd::role;
-using support::message;
 
 TEST_CASE("a text has one role, and the message says which") {
   const std::vector<std::string> a{"p1", "p2", "p2"}, b{"p3", "p2"};

@@ -8,7 +8,6 @@
 #include "support/catch2.hpp"
 #include "support/detection.hpp"
 
-using support::message;
 using support::table;
 
 namespace {

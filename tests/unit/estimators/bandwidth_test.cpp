@@ -9,6 +9,7 @@
 #include "mmd/backends/cpu.hpp"
 #include "oracle/median.hpp"
 #include "support/catch2.hpp"
+#include "support/failures.hpp"
 #include "support/rows.hpp"
 
 namespace {
@@ -34,15 +35,6 @@ void check_medians(const mmd::matrix<T>& x, const mmd::matrix<T>& y) {
   CHECK(std::abs(mmd::median_heuristic(x, y) - l2) <= 1e-13 * l2);
   CHECK(std::abs(mmd::median_heuristic<mmd::matern32>(x, y) - l2) <= 1e-13 * l2);
   CHECK(std::abs(mmd::median_heuristic<mmd::laplace>(x, y) - l1) <= 1e-13 * l1);
-}
-template <class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const mmd::invalid_input& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
 }
 // Counts the passes over the pairs. With `misled`, the pairs drawn beforehand all look equal.
 struct counting_backend {

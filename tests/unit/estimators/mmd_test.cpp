@@ -12,6 +12,7 @@
 #include "mmd/estimators/mmd_mp.hpp"
 #include "oracle/mmd.hpp"
 #include "support/catch2.hpp"
+#include "support/failures.hpp"
 #include "support/rows.hpp"
 
 namespace {
@@ -65,16 +66,6 @@ void compare(const K& kernel, const kernel_function& k, mmd::index_t n, mmd::ind
   CHECK(mmd::Mmd{kernel}(x, y).biased == e.biased);
   CHECK(mmd::Mmd{kernel}.biased(x, y) == e.biased);
   CHECK(mmd::MmdMp{kernel}(x, y).mpp == p.mpp);
-}
-
-template <class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const mmd::invalid_input& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
 }
 
 }  // namespace

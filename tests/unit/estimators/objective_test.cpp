@@ -11,6 +11,7 @@
 #include "mmd/backends/cpu.hpp"
 #include "oracle/objective.hpp"
 #include "support/catch2.hpp"
+#include "support/failures.hpp"
 
 namespace {
 
@@ -77,15 +78,6 @@ mmd::matrix<T> random_rows(mmd::index_t rows, mmd::index_t cols, double shift, s
   return x;
 }
 
-template <class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const mmd::invalid_input& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
 void check_mentions(const std::string& text, const std::vector<std::string>& parts) {
   for (const auto& part : parts) {
     INFO(text);

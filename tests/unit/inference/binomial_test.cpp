@@ -5,19 +5,11 @@
 
 #include "golden/beta/beta_values.hpp"
 #include "support/catch2.hpp"
+#include "support/failures.hpp"
 
 namespace {
 double relative(double value, double expected) { return std::abs(value - expected) / std::abs(expected); }
 
-template <class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const mmd::invalid_input& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
 }  // namespace
 
 TEST_CASE("beta distribution agrees with 60-digit values") {

@@ -6,18 +6,7 @@
 #include "mmd/core/philox.hpp"
 #include "oracle/multiple_testing.hpp"
 #include "support/catch2.hpp"
-
-namespace {
-template <class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const mmd::invalid_input& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
-}
-}  // namespace
+#include "support/failures.hpp"
 
 TEST_CASE("adjusted p-values of a worked example") {
   const std::vector<double> p{0.01, 0.04, 0.03, 0.005};

@@ -8,6 +8,7 @@
 
 #include "mmd/inference/permutation/statistic.hpp"
 #include "support/catch2.hpp"
+#include "support/failures.hpp"
 
 namespace {
 mmd::TestResult concluded(std::vector<double> values, double tolerance = 0) {
@@ -15,15 +16,6 @@ mmd::TestResult concluded(std::vector<double> values, double tolerance = 0) {
   out.method = mmd::method::full;
   mmd::detail::conclude(out, {std::move(values), tolerance});
   return out;
-}
-template <class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const mmd::invalid_input& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
 }
 }  // namespace
 
