@@ -11,12 +11,6 @@
 namespace detect {
 namespace {
 
-std::ostringstream stream() {
-  std::ostringstream out;
-  out.imbue(std::locale::classic());
-  return out;
-}
-
 mmd::scored_texts view(const ScoredTexts& s, std::span<const mmd::index_t> set = {}) {
   return {s.scores, s.machine, s.cell, s.cluster, set};
 }

@@ -15,12 +15,6 @@
 namespace detect {
 namespace {
 
-std::ostringstream stream() {
-  std::ostringstream out;
-  out.imbue(std::locale::classic());
-  return out;
-}
-
 struct embed_options {
   std::string input, output, model, vocabulary, fit_on, save_vocabulary;
   bool style = false;

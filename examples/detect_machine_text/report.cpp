@@ -18,15 +18,8 @@ constexpr const char* accent = "#1f5fa8";
 constexpr const char* human_colour = "#2a7f62";
 constexpr const char* machine_colour = "#b5562b";
 
-std::ostringstream stream() {
-  std::ostringstream out;
-  out.imbue(std::locale::classic());
-  out.precision(8);
-  return out;
-}
-
 std::string roc_svg(const RocFigure& f) {
-  auto out = stream();
+  auto out = stream(8);
   out << "$band << EOD\n";
   for (std::size_t i = 0; i < f.fpr.size(); ++i)
     out << f.fpr[i] << ' ' << f.tpr[i].value << ' ' << f.tpr[i].low << ' ' << f.tpr[i].high << '\n';
@@ -68,7 +61,7 @@ std::string scores_svg(const ScoreFigure& f) {
   std::stable_sort(rows.begin(), rows.end(), [](const row& a, const row& b) {
     return a.source->human != b.source->human ? a.source->human : quantile(a.sorted, 0.5) > quantile(b.sorted, 0.5);
   });
-  auto out = stream();
+  auto out = stream(8);
   out << "set ytics (";
   for (std::size_t i = 0; i < rows.size(); ++i) {
     out << (i ? ", " : "") << quoted(rows[i].source->name + " (" + std::to_string(rows[i].sorted.size()) + ")") << ' ' << rows.size() - i;
@@ -101,7 +94,7 @@ std::string scores_svg(const ScoreFigure& f) {
 }
 
 std::string power_svg(const PowerFigure& f) {
-  auto out = stream();
+  auto out = stream(8);
   out << "$power << EOD\n";
   for (const auto& s : f.sizes) {
     out << s.texts << ' ' << s.power.value << ' ' << s.power.low << ' ' << s.power.high << ' ' << s.type_1.value << ' ' << s.type_1.low
@@ -117,7 +110,7 @@ std::string power_svg(const PowerFigure& f) {
 }
 
 std::string history_svg(const HistoryFigure& f) {
-  auto out = stream();
+  auto out = stream(8);
   out << "$objective << EOD\n";
   for (std::size_t i = 0; i < f.step.size(); ++i) out << f.step[i] << ' ' << f.objective[i] << '\n';
   out << "EOD\n$validation << EOD\n";
@@ -181,9 +174,16 @@ th:first-child, td:first-child { text-align: left; } ul { padding-left: 20px; } 
 
 }  // namespace
 
+std::ostringstream stream(int precision) {
+  std::ostringstream out;
+  out.imbue(std::locale::classic());
+  out.precision(precision);
+  return out;
+}
+
 std::string fixed(double value, int digits) {
   if (std::isnan(value)) return "-";
-  auto out = stream();
+  auto out = stream(8);
   out.setf(std::ios::fixed);
   out.precision(digits);
   out << value;
@@ -229,7 +229,7 @@ std::string write_report(const std::string& directory, const Report& r) {
   }
   for (const figure& f : drawn) mmd::write_text((figures / (std::string(f.file) + ".svg")).string(), f.svg);
 
-  auto out = stream();
+  auto out = stream(8);
   out << "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, "
          "initial-scale=1\"><title>"
       << escaped(r.title) << "</title><style>" << style << "</style></head><body><main>\n<h1>" << escaped(r.title) << "</h1>\n<p>"

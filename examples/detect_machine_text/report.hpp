@@ -3,6 +3,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -74,6 +75,8 @@ struct Report {
 // gnuplot the page says that its figures are missing. Returns the path of the page. Throws mmd::write_error.
 std::string write_report(const std::string& directory, const Report& report);
 
+// For text that reads the same in every locale.
+std::ostringstream stream(int precision = 6);
 // A number with `digits` after the point; "-" for NaN.
 std::string fixed(double value, int digits);
 std::string with_interval(const Band& band, int digits);

@@ -20,12 +20,6 @@ using json = nlohmann::ordered_json;
 
 json number_or_null(double v) { return std::isfinite(v) ? json(v) : json(); }
 
-std::ostringstream stream() {
-  std::ostringstream out;
-  out.imbue(std::locale::classic());
-  return out;
-}
-
 struct use_options {
   std::string model, input, reference, calibration;
   double fpr = 0.05;
