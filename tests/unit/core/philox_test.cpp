@@ -44,6 +44,85 @@ TEST_CASE("a stream is its blocks in order, low half first") {
   CHECK(s.uniform() == static_cast<double>((std::uint64_t{second[3]} << 32 | second[2]) >> 11) * 0x1p-53);
 }
 
+namespace {
+// Number k of a stream, block by block.
+std::uint32_t number(std::uint64_t seed, std::uint32_t why, std::uint64_t test, std::uint64_t draw, std::uint64_t k) {
+  return mmd::philox4x32({static_cast<std::uint32_t>(k / 4), static_cast<std::uint32_t>(draw), static_cast<std::uint32_t>(test),
+                          why << 16 | static_cast<std::uint32_t>(test >> 32) << 8 | static_cast<std::uint32_t>(draw >> 32)},
+                         {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)})[k % 4];
+}
+constexpr std::uint64_t large_seed = 0x0123456789abcdef, large_test = 0xfe12345678;
+}  // namespace
+
+TEST_CASE("a long stream, and one that fills arrays, is its blocks in order") {
+  const std::uint64_t draw = 0xabffffffff;
+  random_stream one(large_seed, purpose::dropout, large_test, draw), many(large_seed, purpose::dropout, large_test, draw);
+  std::vector<std::uint32_t> expected, in_turn, filled;
+  for (std::uint64_t k = 0; k < 1500; ++k) {
+    expected.push_back(number(large_seed, 6, large_test, draw, k));
+    in_turn.push_back(one.next32());
+  }
+  CHECK(in_turn == expected);
+  for (const std::size_t count : std::vector<std::size_t>{0, 3, 2, 64, 1, 200, 7, 512, 64, 5, 642}) {
+    if (count == 7) {
+      for (int k = 0; k < 7; ++k) filled.push_back(many.next32());
+      continue;
+    }
+    std::vector<std::uint32_t> part(count);
+    many.fill(part);
+    filled.insert(filled.end(), part.begin(), part.end());
+  }
+  CHECK(filled == expected);
+}
+
+TEST_CASE("streams side by side are the streams of their draws") {
+  for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{999}, std::uint64_t{0x7fffffff9}, (std::uint64_t{1} << 40) - 16}) {
+    mmd::random_streams all(large_seed, purpose::permutation, large_test, first),
+        drawn(large_seed, purpose::permutation, large_test, first);
+    std::vector<random_stream> one;
+    for (std::uint64_t s = 0; s < 16; ++s) one.emplace_back(large_seed, purpose::permutation, large_test, first + s);
+    std::uint32_t found[16], below[16];
+    for (std::uint64_t k = 0; k < 40; ++k) {
+      const auto n = static_cast<std::uint32_t>(7 + 1000 * k);
+      all.next32(found);
+      REQUIRE(drawn.below(n, below) == 0);
+      for (std::uint64_t s = 0; s < 16; ++s) {
+        CHECK(found[s] == number(large_seed, 3, large_test, first + s, k));
+        CHECK(below[s] == one[s].below(n));
+      }
+    }
+  }
+  CHECK(message([] { mmd::random_streams(0, purpose::user, 0, (std::uint64_t{1} << 40) - 15); }) ==
+        "mmd: random_stream: draw = 1099511627761, expected less than 2^40 - 15");
+}
+
+TEST_CASE("streams side by side name those that would draw again") {
+  const std::uint32_t n = 0xC0000001u;  // a quarter of all numbers
+  mmd::random_streams all(1, purpose::user, 0, 0);
+  std::uint32_t found[16], again = 0;
+  std::vector<random_stream> one, plain;
+  for (std::uint64_t s = 0; s < 16; ++s) {
+    one.emplace_back(1, purpose::user, 0, s);
+    plain.emplace_back(1, purpose::user, 0, s);
+  }
+  for (int k = 0; k < 8; ++k) {
+    const std::uint32_t now = all.below(n, found);
+    std::uint32_t expected = 0;
+    for (std::uint32_t s = 0; s < 16; ++s) {
+      const std::uint64_t product = std::uint64_t{plain[s].next32()} * n;
+      expected |= static_cast<std::uint32_t>(static_cast<std::uint32_t>(product) < (0u - n) % n) << s;
+    }
+    CHECK(now == expected);
+    again |= now;
+    for (std::uint32_t s = 0; s < 16; ++s) {
+      const auto value = one[s].below(n);
+      if (!(again >> s & 1)) CHECK(found[s] == value);
+    }
+  }
+  CHECK(again != 0);
+  CHECK(again != 0xFFFF);
+}
+
 TEST_CASE("every seed, purpose, test and draw has a stream of its own") {
   std::set<std::uint64_t> first;
   int streams = 0;
