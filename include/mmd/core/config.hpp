@@ -12,8 +12,19 @@
 #define MMD_ISA_LEVEL v3
 #define MMD_SIMD_BYTES 32
 #else
-#define MMD_ISA_LEVEL v1
 #define MMD_SIMD_BYTES 16
+#if defined(__x86_64__)
+#define MMD_ISA_LEVEL v1
+#elif defined(__aarch64__)
+#define MMD_ISA_LEVEL neon
+#else
+#define MMD_ISA_LEVEL generic
+#endif
+#endif
+#if MMD_SIMD_BYTES == 64 || defined(__aarch64__)
+#define MMD_SIMD_REGISTERS 32
+#else
+#define MMD_SIMD_REGISTERS 16
 #endif
 
 #if defined(_OPENMP)
@@ -39,8 +50,8 @@ namespace mmd {
 using index_t = std::ptrdiff_t;
 
 inline namespace MMD_ISA {
-// The instruction set and threading that this translation unit was compiled for: "v1" (baseline), "v3" (AVX2, FMA) or "v4" (AVX-512),
-// followed by "_omp" or "_serial". Figures should name it.
+// The instruction set and threading that this translation unit was compiled for: on x86-64 "v1" (baseline), "v3" (AVX2, FMA) or "v4"
+// (AVX-512), on Arm "neon", elsewhere "generic", followed by "_omp" or "_serial". Figures should name it.
 inline constexpr const char* isa = MMD_STRING(MMD_ISA);
 }  // namespace MMD_ISA
 }  // namespace mmd

@@ -25,7 +25,7 @@ struct aligned {
 template <class T>
 inline constexpr int group_width = 2 * simd<T>::width;  // rows interleaved in a packed copy
 template <class T>
-inline constexpr int micro_columns = MMD_SIMD_BYTES == 64 ? 8 : 4;  // as many as there are registers for
+inline constexpr int micro_columns = MMD_SIMD_REGISTERS == 32 && group_width<T> >= 8 ? 8 : 4;  // of one group; two packs of sums each
 
 struct multiply {
   template <class V>

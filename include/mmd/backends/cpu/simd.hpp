@@ -13,6 +13,8 @@
 #include "mmd/core/config.hpp"
 #if defined(__SSE2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace mmd {
@@ -119,12 +121,19 @@ struct simd {
   MMD_OP(max) MMD_OP(min) [[gnu::always_inline]] friend simd sqrt(simd a) { MMD_SQRT; }
 #undef MMD_OP
 #undef MMD_SQRT
-#else  // other CPUs (e.g. Arm): plain selects
+#else  // Arm's own max and min have another rule for NaN: a comparison and a selection are two instructions
   [[gnu::always_inline]] friend simd max(simd a, simd b) { return a.v > b.v ? a.v : b.v; }
   [[gnu::always_inline]] friend simd min(simd a, simd b) { return a.v < b.v ? a.v : b.v; }
   [[gnu::always_inline]] friend simd sqrt(simd a) {
-    for (int i = 0; i < width; ++i) a.v[i] = __builtin_sqrt(a.v[i]);
+#if defined(__aarch64__)
+    if constexpr (sizeof(T) == 4)
+      return raw(vsqrtq_f32((float32x4_t)a.v));
+    else
+      return raw(vsqrtq_f64((float64x2_t)a.v));
+#else
+    for (int i = 0; i < width; ++i) a.v[i] = static_cast<T>(__builtin_sqrt(static_cast<double>(a.v[i])));
     return a;
+#endif
   }
 #endif
   [[gnu::always_inline]] friend simd where_nonzero(simd a, simd b) { return (raw)((raw_integer)(a.v != 0) & (raw_integer)b.v); }
