@@ -29,6 +29,7 @@ class cpu {
   // One pass over all pairs of pooled rows, feeding every reducer; the rows' layout and k(z, z).
   // Cost: N^2/2 kernel values and their quantities (d multiply-adds each). Memory: a packed copy of every feature space, O(N d), and a few
   // copies of the reducers; `plan` says how much. Tiles of 128 x 128 values are summed in T, everything larger in double.
+  // Half samples are evaluated as the floats that they are.
   // Exact in this sense: features are centred on the pooled mean where only distances are read; float samples whose magnitudes leave
   // [1e-15, 1e15], or whose kernel values leave float's range, are evaluated in double.
   // Reproducible: the same bits for any number of threads and any memory limit, for one binary on one type of machine. Not so for other
@@ -36,24 +37,25 @@ class cpu {
   // Throws invalid_input (no group, an empty group, groups of different widths, a map whose result does not fit or is not finite; NaN in
   // the samples themselves is not looked for and gives NaN), memory_limit_exceeded, cancelled, and what maps and reducers throw: then the
   // reducers hold nothing of use.
-  template <class T, kernel K, cpu_reducer<T>... R>
+  template <class T, kernel K, cpu_reducer<compute_type<T>>... R>
   layout reduce(const K& k, const pooled<T>& z, R&... reducers) const {
-    return [&](auto&&... r) { return run(k, z, detail::reducer_list{&r...}); }(detail::reducer_of<R, T>(reducers)...);
+    return [&](auto&&... r) { return run(k, z, detail::reducer_list{&r...}); }(detail::reducer_of<R, compute_type<T>>(reducers)...);
   }
 
-  // What `reduce` with the same arguments will take, before it starts. Calls every map once, with one row, to learn how many features it
-  // makes. Does not count what maps allocate while they run, nor the doubled features of float samples evaluated in double. Throws as
-  // `reduce` does where the arguments do not fit or the limit is too low.
-  template <class T, kernel K, cpu_reducer<T>... R>
+  // What `reduce` with the same arguments will take, before it starts: the packed copy is of float for half samples too. Calls every map
+  // once, with one row, to learn how many features it makes. Does not count what maps allocate while they run, nor the doubled features of
+  // float samples evaluated in double. Throws as `reduce` does where the arguments do not fit or the limit is too low.
+  template <class T, kernel K, cpu_reducer<compute_type<T>>... R>
   memory_plan plan(const K& k, const pooled<T>& z, const R&... reducers) const {
+    using value = compute_type<T>;
     layout lay;
-    const auto panels = detail::cut_groups(detail::group_sizes(z), detail::group_width<T>, lay);
+    const auto panels = detail::cut_groups(detail::group_sizes(z), detail::group_width<value>, lay);
     const detail::tile_list tiles(lay, panels, z.skip);
     const auto made = detail::space_widths(k, z, slots_of<K>{});
     detail::reducers_bytes results;
     (results.add(R::shared, detail::reducer_bytes(reducers, lay)), ...);
-    const auto p = detail::plan_pass(sizeof(T), threads, memory_limit, lay, panels, tiles, detail::numbers_of(slots_of<K>{}), made.widths,
-                                     made.mapped * static_cast<std::uint64_t>(lay.rows) * sizeof(T), results);
+    const auto p = detail::plan_pass(sizeof(value), threads, memory_limit, lay, panels, tiles, detail::numbers_of(slots_of<K>{}),
+                                     made.widths, made.made_bytes, results);
     return {p.bytes(), p.result_bytes, p.parts, p.copies};
   }
 
@@ -63,10 +65,11 @@ class cpu {
   // threads. z.order must be empty: weights belong to rows and groups as given. Throws invalid_input as `reduce` does, and for weights
   // whose sizes do not fit; cancelled.
   template <class T, kernel K>
-  kernel_gradient<T> gradient(const K& k, const pooled<T>& z, const pair_weights& weights, gradient_of wanted = {}) const {
+  kernel_gradient<compute_type<T>> gradient(const K& k, const pooled<T>& z, const pair_weights& weights, gradient_of wanted = {}) const {
     detail::require(z.order.empty(), "order.size()", z.order.size(), "no order: weights belong to rows and groups as given");
+    using value = compute_type<T>;
     layout lay;
-    const auto panels = detail::cut_groups(detail::group_sizes(z), detail::group_width<T>, lay);
+    const auto panels = detail::cut_groups(detail::group_sizes(z), detail::group_width<value>, lay);
     const detail::tile_list tiles(lay, panels, z.skip);
     detail::check_weights(weights, lay);
     const detail::space_sources<T> sources(k, z, slots_of<K>{});
@@ -74,19 +77,19 @@ class cpu {
     for (const bool raw : sources.raw) of_space.push_back(raw ? wanted.raw : wanted.mapped);
     const auto as = [&]<class E>(std::type_identity<E>, const std::vector<panel>& of_width,
                                  const std::vector<detail::features<E>>& packed) {
-      return detail::weighted_gradient<T>(threads, k, slots_of<K>{}, packed, of_space, of_width, tiles,
-                                          detail::packed_weights<E>(weights, lay, of_width), reporter{*this, "gradient"});
+      return detail::weighted_gradient<value>(threads, k, slots_of<K>{}, packed, of_space, of_width, tiles,
+                                              detail::packed_weights<E>(weights, lay, of_width), reporter{*this, "gradient"});
     };
     const auto numbers = detail::numbers_of(slots_of<K>{});
-    const auto packed = detail::pack_spaces<T>(threads, lay, panels, sources, numbers);
-    if constexpr (std::same_as<T, float>) {
+    const auto packed = detail::pack_spaces<value>(threads, lay, panels, sources, numbers);
+    if constexpr (std::same_as<value, float>) {
       if (!detail::float_suffices(detail::make_evaluator(k, packed, slots_of<K>{}))) {
         layout again;
         const auto wide = detail::cut_groups(lay.group_rows, detail::group_width<double>, again);
         return as(std::type_identity<double>{}, wide, detail::pack_spaces<double>(threads, lay, wide, sources, numbers));
       }
     }
-    return as(std::type_identity<T>{}, panels, packed);
+    return as(std::type_identity<value>{}, panels, packed);
   }
 
   // C = alpha op(A) op(B) + beta C, op as `transposed` says; C is not read where beta = 0. Own product in fixed blocks: the same bits for
@@ -118,11 +121,12 @@ class cpu {
 
   template <class T, class K>
   layout run(const K& k, const pooled<T>& z, const detail::reducer_list& reducers) const {
+    using value = compute_type<T>;
     layout lay;
-    const auto panels = detail::cut_groups(detail::group_sizes(z), detail::group_width<T>, lay);
+    const auto panels = detail::cut_groups(detail::group_sizes(z), detail::group_width<value>, lay);
     const detail::tile_list tiles(lay, panels, z.skip);
     const detail::space_sources<T> sources(k, z, slots_of<K>{});
-    if (run_in<T>(k, panels, tiles, sources, lay, reducers)) return lay;
+    if (run_in<value>(k, panels, tiles, sources, lay, reducers)) return lay;
     layout wide;
     const auto wide_panels = detail::cut_groups(lay.group_rows, detail::group_width<double>, wide);
     run_in<double>(k, wide_panels, tiles, sources, wide, reducers);

@@ -66,4 +66,15 @@ class matrix {
   std::vector<T> values_;
 };
 
+// A copy of the values, stored as T: rounded to the nearest where T does not hold them. O(n d).
+template <sample_number T, sample_matrix M>
+matrix<T> converted(const M& x) {
+  const samples<typename M::Scalar> from(x);
+  matrix<T> out(from.rows(), from.cols());
+  for (index_t i = 0; i < from.rows(); ++i) {
+    for (index_t k = 0; k < from.cols(); ++k) out(i, k) = T(from(i, k));
+  }
+  return out;
+}
+
 }  // namespace mmd

@@ -9,6 +9,7 @@
 
 #include "mmd/core/config.hpp"
 #include "mmd/core/errors.hpp"
+#include "mmd/core/half.hpp"
 
 namespace mmd {
 
@@ -32,11 +33,16 @@ concept owning_matrix = strided_matrix<M> && requires {
   typename M::PlainObject;
 } && std::same_as<M, typename M::PlainObject>;
 
-// What a statistic accepts as a sample: float or double, rows are observations.
+// What a statistic accepts as a sample: rows are observations, stored as float, double, float16 or bfloat16. Half samples give the same
+// results, bit for bit, as the same values stored as float.
 template <class M>
-concept sample_matrix = strided_matrix<M> &&(std::same_as<typename M::Scalar, float> || std::same_as<typename M::Scalar, double>);
+concept sample_matrix = strided_matrix<M> && sample_number<typename M::Scalar>;
 
-template <std::floating_point T>
+// What can be computed with: kernel matrices, the rows of a training set.
+template <class M>
+concept floating_matrix = sample_matrix<M> && std::floating_point<typename M::Scalar>;
+
+template <sample_number T>
 class samples {
  public:
   using Scalar = T;
@@ -81,7 +87,8 @@ class samples {
 };
 template <strided_matrix M>
 samples(const M&) -> samples<typename M::Scalar>;
-template <std::floating_point T>
-samples(std::span<T>, index_t, index_t) -> samples<std::remove_const_t<T>>;
+template <class T>
+requires sample_number<std::remove_const_t<T>> samples(std::span<T>, index_t, index_t)
+->samples<std::remove_const_t<T>>;
 
 }  // namespace mmd

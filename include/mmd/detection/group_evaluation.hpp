@@ -52,10 +52,10 @@ inline namespace MMD_ISA {
 
 // The whole kernel matrix of x, diagonal included: N^2 values of memory.
 template <backend B, kernel K, sample_matrix X>
-matrix<typename X::Scalar> kernel_matrix(const B& on, const K& k, const X& x) {
+matrix<compute_type<typename X::Scalar>> kernel_matrix(const B& on, const K& k, const X& x) {
   using T = typename X::Scalar;
   check_sample(samples<T>(x), "x");
-  gram<T> all;
+  gram<compute_type<T>> all;
   on.reduce(k, pooled<T>{{samples<T>(x)}}, all);
   return {x.rows(), x.rows(), std::move(all.values)};
 }
@@ -170,7 +170,7 @@ inline double normal_width(double level) {
 }
 
 // The variance of the power between bootstrap samples of clusters: that of the samples' rates, less what their few draws add to it.
-template <backend B, sample_matrix G>
+template <backend B, floating_matrix G>
 double variance_between_samples(const B& on, const G& gram, const grouped_texts& texts, const GroupDraws& draws,
                                 const GroupOptions& options, std::uint64_t first_test, std::uint64_t size) {
   const ClusterBootstrap bootstrap(texts.cluster, {.draws = options.bootstrap_samples, .level = options.level, .seed = options.seed});
@@ -212,7 +212,7 @@ double variance_between_samples(const B& on, const G& gram, const grouped_texts&
 // of a sample add to the variance is taken off); asymptotic in the number of clusters. Each test is exact for independent texts; texts of
 // one prompt in one draw are not.
 // Throws invalid_input for lengths that do not fit, options out of range, fewer than 2 clusters, and as gram_subset_tests.
-template <backend B, sample_matrix G>
+template <backend B, floating_matrix G>
 std::vector<GroupSizeResult> evaluate_groups(const B& on, const G& gram, const grouped_texts& texts, const GroupOptions& options = {}) {
   group_detail::check(texts, gram.rows(), options);
   std::vector<GroupSizeResult> out;

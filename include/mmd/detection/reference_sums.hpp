@@ -28,10 +28,7 @@ class ReferenceSums {
   template <backend B>
   ReferenceSums(const B& on, K k, const samples<T>& reference, const char* name = "reference") : kernel_(std::move(k)) {
     check_sample(reference, name);
-    reference_.resize(reference.rows(), reference.cols());
-    for (index_t i = 0; i < reference.rows(); ++i) {
-      for (index_t c = 0; c < reference.cols(); ++c) reference_(i, c) = reference(i, c);
-    }
+    reference_ = converted<T>(reference);
     row_sums sums;
     const layout lay = on.reduce(kernel_, pooled<T>{{samples<T>(reference_)}}, sums);
     for (const double s : sums.sums) off_diagonal_ += s;

@@ -49,7 +49,7 @@ class TextIds {
     for (index_t i = 0; i < x.rows(); ++i) {
       detail::fnv1a h;
       for (index_t k = 0; k < x.cols(); ++k) {
-        const double value = x.data()[i * x.rowStride() + k * x.colStride()];
+        const auto value = static_cast<double>(x.data()[i * x.rowStride() + k * x.colStride()]);
         h.add_number(std::bit_cast<std::uint64_t>(value == 0 ? 0.0 : value));
       }
       out.hashes_.push_back(detail::fmix64(h.value()));

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cmath>
+#include <concepts>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,6 +55,13 @@ bool all_finite(const T* x, index_t n, index_t step) {
   for (; k < n; ++k) zero[0] += x[k * step] * T(0);
   return (zero[0] + zero[1]) + (zero[2] + zero[3]) == T(0);
 }
+template <class T>
+requires(!std::floating_point<T>) bool all_finite(const T* x, index_t n, index_t step) {
+  constexpr auto infinity = T(std::numeric_limits<float>::infinity()).bits;
+  bool all = true;
+  for (index_t k = 0; k < n; ++k) all &= (x[k * step].bits & infinity) != infinity;
+  return all;
+}
 }  // namespace MMD_ISA
 }  // namespace detail
 
@@ -67,8 +76,9 @@ void check_sample(const samples<T>& x, const char* name, index_t least = 1) {
   for (index_t i = 0; i < x.rows(); ++i) {
     if (detail::all_finite(x.data() + i * x.rowStride(), x.cols(), x.colStride())) continue;
     for (index_t k = 0; k < x.cols(); ++k) {
-      if (!std::isfinite(x(i, k))) {
-        detail::reject((argument + "(" + std::to_string(i) + ", " + std::to_string(k) + ")").c_str(), x(i, k), "a finite number");
+      const auto value = static_cast<compute_type<T>>(x(i, k));
+      if (!std::isfinite(value)) {
+        detail::reject((argument + "(" + std::to_string(i) + ", " + std::to_string(k) + ")").c_str(), value, "a finite number");
       }
     }
   }

@@ -225,7 +225,7 @@ template <backend B, kernel K, sample_matrix X, sample_matrix Y>
 auto mmd_mp_gradient(const B& on, const K& k, const X& x, const Y& y, const ObjectiveOptions& options = {}, gradient_of wanted = {}) {
   const auto z = objective_pool(x, y, options);
   const ObjectiveTerms terms = objective_terms(kernel_means(on, k, z, options), options);
-  return ObjectiveGradient<typename X::Scalar>{terms.value, on.gradient(k, z, terms.weights, wanted)};
+  return ObjectiveGradient<compute_type<typename X::Scalar>>{terms.value, on.gradient(k, z, terms.weights, wanted)};
 }
 template <kernel K, sample_matrix X, sample_matrix Y>
 auto mmd_mp_gradient(const K& k, const X& x, const Y& y, const ObjectiveOptions& options = {}, gradient_of wanted = {}) {

@@ -40,7 +40,7 @@ inline namespace MMD_ISA {
 //
 // Throws invalid_input unless the matrix is square, symmetric and finite, indices are rows of it and distinct within a test, and each set
 // has at least 2 (biased: 1); cancelled.
-template <backend B, sample_matrix G>
+template <backend B, floating_matrix G>
 std::vector<GramTestResult> gram_subset_tests(const B& on, const G& gram, const std::vector<IndexSets>& tests,
                                               const GramTestOptions& options = {}) {
   using T = typename G::Scalar;

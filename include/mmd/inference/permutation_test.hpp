@@ -67,7 +67,7 @@ class PermutationTest {
     const pooled<T> z = pool(x, y);
     check_samples(z.groups[0], z.groups[1], least_rows());
     const index_t n = x.rows(), m = y.rows();
-    const method how = choose(n, m, static_cast<double>(sizeof(T)), detail::memory_limit_of(on));
+    const method how = choose(n, m, static_cast<double>(sizeof(compute_type<T>)), detail::memory_limit_of(on));
     TestResult out = prepared(how, n, m);
     if (how == method::binned) {
       const detail::bin_plan plan(n, m, options_.bins);
@@ -81,12 +81,12 @@ class PermutationTest {
     const auto columns = columns_of(order, n, m, how == method::enumerate, [&](index_t row) { return row < n; });
     const detail::shuffled_pool<T> shuffled(k, z, std::move(order), {}, options_.estimator);
     if (how == method::subset) {
-      const double bytes = static_cast<double>(n + m) * static_cast<double>(n + m) * static_cast<double>(sizeof(T));
+      const double bytes = static_cast<double>(n + m) * static_cast<double>(n + m) * static_cast<double>(sizeof(compute_type<T>));
       if (bytes > detail::memory_limit_of(on)) {
         throw memory_limit_exceeded("the Gram matrix of method subset", static_cast<std::uint64_t>(bytes),
                                     static_cast<std::uint64_t>(detail::memory_limit_of(on)));
       }
-      gram<T> matrix;
+      gram<compute_type<T>> matrix;
       on.reduce(k, shuffled.rows, matrix);
       conclude(out, on_ordered_gram(on, matrix.values, n + m, columns));
     } else {
@@ -104,7 +104,7 @@ class PermutationTest {
   // symmetric and finite and every label is 0 or 1.
   //
   // Validity: as above, if the entries do not depend on the labels.
-  template <backend B, sample_matrix G>
+  template <backend B, floating_matrix G>
   TestResult on_gram(const B& on, const G& matrix, std::span<const int> labels) const {
     using T = typename G::Scalar;
     const samples<T> view(matrix);
@@ -133,7 +133,7 @@ class PermutationTest {
     return out;
   }
   // The first n rows are x.
-  template <backend B, sample_matrix G>
+  template <backend B, floating_matrix G>
   TestResult on_gram(const B& on, const G& matrix, index_t n) const {
     detail::require(n >= 0 && n <= matrix.rows(), "n", n, "no more than the rows of gram");
     std::vector<int> labels(static_cast<std::size_t>(matrix.rows()), 1);

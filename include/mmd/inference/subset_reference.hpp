@@ -103,24 +103,23 @@ inline namespace MMD_ISA {
 //
 // Throws invalid_input as PermutationTest does (a sample of one row has no unbiased MMD^2), naming the sample, and for shared draws with
 // fewer than 9,999 permutations; memory_limit_exceeded where the Gram matrix does not fit; cancelled.
-template <kernel K, std::floating_point T>
+template <kernel K, sample_number T>
 class SubsetReference {
+  using value = compute_type<T>;
+
  public:
   template <backend B, sample_matrix R>
   SubsetReference(const B& on, const R& reference, K k) : kernel_(std::move(k)) {
     const samples<T> view(reference);
     check_sample(view, "reference");
-    rows_.resize(view.rows(), view.cols());
-    for (index_t i = 0; i < view.rows(); ++i) {
-      for (index_t c = 0; c < view.cols(); ++c) rows_(i, c) = view(i, c);
-    }
+    rows_ = converted<T>(view);
     require_memory(on, 0);
     on.reduce(kernel_, pooled<T>{{samples<T>(rows_)}}, gram_);
     const index_t r = rows_.rows();
     sums_.resize(static_cast<std::size_t>(r));
     std::vector<double> sizes(sums_.size());
     on.for_each(r, [&](index_t i) {
-      const T* row = &gram_.values[static_cast<std::size_t>(i * r)];
+      const value* row = &gram_.values[static_cast<std::size_t>(i * r)];
       const auto entry = [&](index_t j) { return j == i ? 0 : static_cast<double>(row[j]); };
       sums_[static_cast<std::size_t>(i)] = detail::blocked_sum(r, entry);
       sizes[static_cast<std::size_t>(i)] = detail::blocked_sum(r, [&](index_t j) { return std::abs(entry(j)); });
@@ -167,12 +166,12 @@ class SubsetReference {
           for (index_t c = 0; c < rows_.cols(); ++c) joined(row, c) = each[s](i, c);
         }
       }
-      gram<T> values;  // the reference's own block is known: not evaluated again
+      gram<value> values;  // the reference's own block is known: not evaluated again
       on.reduce(kernel_, pooled<T>{{samples<T>(joined), samples<T>(rows_)}, {}, {{1, 1}}}, values);
       const auto run = [&](index_t i, const auto& statistics) {
         const std::size_t s = first + static_cast<std::size_t>(i);
         const index_t own = start[static_cast<std::size_t>(i)], n = each[s].rows();
-        const detail::reference_pairs<T> pairs{
+        const detail::reference_pairs<value> pairs{
             values.values.data() + own * values.rows, values.rows, own, count, gram_.values.data(), n, rows(), nullptr};
         const plan p = draws(n, options, options.shared_draws ? options.first_test : options.first_test + s);
         out[s] = evaluate(pairs, p, options, statistics);
@@ -222,7 +221,8 @@ class SubsetReference {
 
   // statistics(pairs, table, p): those of all columns.
   template <class Statistics>
-  TestResult evaluate(detail::reference_pairs<T> pairs, const plan& p, const BatchOptions& options, const Statistics& statistics) const {
+  TestResult evaluate(detail::reference_pairs<value> pairs, const plan& p, const BatchOptions& options,
+                      const Statistics& statistics) const {
     pairs.order = &p.order;
     const index_t n = pairs.n, r = pairs.r, all = n + r;
     std::vector<double> sums(static_cast<std::size_t>(all)), diagonal(static_cast<std::size_t>(all));
@@ -234,7 +234,7 @@ class SubsetReference {
       diagonal[static_cast<std::size_t>(n + j)] = static_cast<double>(gram_(j, j));
     }
     for (index_t i = 0; i < n; ++i) {
-      const T* row = pairs.sample + i * pairs.stride;
+      const value* row = pairs.sample + i * pairs.stride;
       const auto near = [&](index_t j) { return j == i ? 0 : static_cast<double>(row[pairs.own + j]); };
       const auto far = [&](index_t j) { return static_cast<double>(row[pairs.reference + j]); };
       sums[static_cast<std::size_t>(i)] = detail::blocked_sum(n, near) + detail::blocked_sum(r, far);
@@ -296,7 +296,7 @@ class SubsetReference {
   }
   double bytes(index_t more) const {
     const auto all = static_cast<double>(rows() + more);
-    return all * all * static_cast<double>(sizeof(T));
+    return all * all * static_cast<double>(sizeof(value));
   }
   template <class B>
   void require_memory(const B& on, index_t more) const {
@@ -309,7 +309,7 @@ class SubsetReference {
 
   K kernel_;
   matrix<T> rows_;
-  gram<T> gram_;
+  gram<value> gram_;
   std::vector<double> sums_;  // of the rows of the Gram matrix, diagonal left out
   double size_ = 0;           // the sum of |k| over it
 };

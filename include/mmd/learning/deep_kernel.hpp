@@ -66,7 +66,7 @@ class DeepKernel {
     }
     return both;
   }
-  template <sample_matrix M, class B = detail::default_backend<M>>
+  template <floating_matrix M, class B = detail::default_backend<M>>
   matrix<T> features(const M& x) const {
     return features(B{}, samples<T>(x));
   }

@@ -83,7 +83,7 @@ class MmdMpTrainer {
  public:
   TrainingOptions options = {};
 
-  template <backend B, sample_matrix X, sample_matrix Y>
+  template <backend B, floating_matrix X, floating_matrix Y>
   requires std::same_as<typename X::Scalar, typename Y::Scalar> TrainResult<typename X::Scalar> fit(
       const B& on, const X& x, const Y& y, const ValidationSet<typename X::Scalar>& validation = {})
   const {
@@ -93,7 +93,7 @@ class MmdMpTrainer {
     };
     return train<T>(detail::without_progress(on), report, samples<T>(x), samples<T>(y), validation);
   }
-  template <sample_matrix X, sample_matrix Y>
+  template <floating_matrix X, floating_matrix Y>
   requires std::same_as<typename X::Scalar, typename Y::Scalar> TrainResult<typename X::Scalar> fit(
       const X& x, const Y& y, const ValidationSet<typename X::Scalar>& validation = {})
   const { return fit(detail::default_backend<X>{}, x, y, validation); }

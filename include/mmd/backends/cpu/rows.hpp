@@ -3,6 +3,9 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "mmd/backends/cpu/panels.hpp"
@@ -12,21 +15,60 @@ namespace mmd {
 namespace detail {
 inline namespace MMD_ISA {
 
+// widen: out[k] = x[k], exactly, for the next eight values.
+inline constexpr int widened = 8;
+typedef std::uint16_t eight_halves __attribute__((vector_size(16)));
+typedef std::uint32_t eight_words __attribute__((vector_size(32)));
+typedef float eight_floats __attribute__((vector_size(32)));
+typedef double eight_doubles __attribute__((vector_size(64)));
+
+inline void widen(const double* x, double* out) { __builtin_memcpy(out, x, widened * sizeof(double)); }
+inline void widen(const float* x, double* out) {
+  using D = simd<double>;
+  for (int k = 0; k < widened; k += D::width) D::load_from(x + k).store(out + k);
+}
+inline void widen(const bfloat16* x, double* out) {
+  eight_halves bits;
+  __builtin_memcpy(&bits, x, sizeof bits);
+  const auto values = __builtin_convertvector((eight_floats)(__builtin_convertvector(bits, eight_words) << 16), eight_doubles);
+  __builtin_memcpy(out, &values, sizeof values);
+}
+inline void widen(const float16* x, double* out) {
+#if defined(__F16C__)
+  __m128i bits;
+  __builtin_memcpy(&bits, x, sizeof bits);
+  const auto floats = (eight_floats)_mm256_cvtph_ps(bits);
+#else
+  constexpr std::uint32_t raise = 112u << 23;  // see float16
+  eight_halves half;
+  __builtin_memcpy(&half, x, sizeof half);
+  const eight_words bits = __builtin_convertvector(half, eight_words);
+  const eight_words magnitude = (bits & 0x7fffu) << 13, exponent = magnitude & 0x0f800000u;
+  const eight_words normal = magnitude + raise + ((eight_words)(exponent == 0x0f800000u) & raise);
+  const auto subnormal = (eight_words)((eight_floats)(magnitude + (raise + (1u << 23))) - 0x1p-14f);
+  const auto small = (eight_words)(exponent == 0);
+  const auto floats = (eight_floats)((small & subnormal) | (~small & normal) | (bits & 0x8000u) << 16);
+#endif
+  const auto values = __builtin_convertvector(floats, eight_doubles);
+  __builtin_memcpy(out, &values, sizeof values);
+}
+
 // The rows of one feature space where they lie: one view for each group, read in the pooled order, and as double: what is done with them
 // is compiled once, not for every number type of the samples.
 struct row_source {
+  enum class storage { f64, f32, f16, bf16 };
+  template <class S>
+  static constexpr storage storage_of = std::same_as<S, double>    ? storage::f64
+                                        : std::same_as<S, float>   ? storage::f32
+                                        : std::same_as<S, float16> ? storage::f16
+                                                                   : storage::bf16;
   struct part {
     const void* data;
-    bool wide;  // double, not float
+    storage type;
     index_t rows, cols, row_stride, col_stride;
     template <class S>
     part(const samples<S>& x)
-        : data(x.data()),
-          wide(sizeof(S) == sizeof(double)),
-          rows(x.rows()),
-          cols(x.cols()),
-          row_stride(x.rowStride()),
-          col_stride(x.colStride()) {}
+        : data(x.data()), type(storage_of<S>), rows(x.rows()), cols(x.cols()), row_stride(x.rowStride()), col_stride(x.colStride()) {}
   };
   std::vector<part> parts;
   const std::vector<index_t>* order;
@@ -39,18 +81,28 @@ struct row_source {
   struct pointer {
     const void* p;
     index_t stride;
-    bool wide;
+    storage type;
     // out[k] = value first + k of the row, k < n.
-    void read(index_t first, index_t n, double* out) const { wide ? read_as<double>(first, n, out) : read_as<float>(first, n, out); }
+    void read(index_t first, index_t n, double* out) const {
+      switch (type) {
+        case storage::f64:
+          return read_as<double>(first, n, out);
+        case storage::f32:
+          return read_as<float>(first, n, out);
+        case storage::f16:
+          return read_as<float16>(first, n, out);
+        case storage::bf16:
+          return read_as<bfloat16>(first, n, out);
+      }
+    }
 
    private:
     template <class S>
     void read_as(index_t first, index_t n, double* out) const {
-      using D = simd<double>;
       const S* x = static_cast<const S*>(p) + first * stride;
       index_t k = 0;
       if (stride == 1) {
-        for (; k + D::width <= n; k += D::width) D::load_from(x + k).store(out + k);
+        for (; k + widened <= n; k += widened) widen(x + k, out + k);
       }
       for (; k < n; ++k) out[k] = static_cast<double>(x[k * stride]);
     }
@@ -60,10 +112,8 @@ struct row_source {
     std::size_t g = 0;
     while (r >= parts[g].rows) r -= parts[g++].rows;
     const part& from = parts[g];
-    const index_t offset = r * from.row_stride;
-    return {from.wide ? static_cast<const void*>(static_cast<const double*>(from.data) + offset)
-                      : static_cast<const float*>(from.data) + offset,
-            from.col_stride, from.wide};
+    const index_t bytes = from.type == storage::f64 ? 8 : from.type == storage::f32 ? 4 : 2;
+    return {static_cast<const std::byte*>(from.data) + r * from.row_stride * bytes, from.col_stride, from.type};
   }
 };
 

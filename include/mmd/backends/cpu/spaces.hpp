@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mmd/backends/cpu/features.hpp"
+#include "mmd/core/matrix.hpp"
 #include "mmd/kernels/plan.hpp"
 
 namespace mmd {
@@ -55,9 +56,19 @@ space_numbers numbers_of(expression::list<Q...> slots) {
   }(packings_of(slots));
 }
 
+// What the copy of half samples takes that maps read.
+template <class S>
+std::uint64_t converted_bytes(const pooled<S>& z) {
+  return std::is_same_v<S, compute_type<S>>
+             ? 0
+             : static_cast<std::uint64_t>(z.rows()) * static_cast<std::uint64_t>(z.cols()) * sizeof(compute_type<S>);
+}
+
 // The rows of every space, before packing. Maps run here, once for each group, on the calling thread.
 template <class S>
 class space_sources {
+  using value = compute_type<S>;
+
  public:
   std::vector<row_source> spaces;
   std::vector<char> raw;         // the space is the samples themselves
@@ -68,15 +79,16 @@ class space_sources {
     [&]<class... Space>(expression::list<Space...>) { (add<Space>(k, z), ...); }(expression::spaces_of(slots));
   }
 
-  // Throws invalid_input where a value of that space is not finite.
+  // Throws invalid_input where a value of that space, which maps made, is not finite.
   void check(std::size_t space) const {
     for (const auto& p : spaces[space].parts) {
-      check_sample(samples<S>(static_cast<const S*>(p.data), p.rows, p.cols, p.row_stride, p.col_stride), "mapped features");
+      check_sample(samples<value>(static_cast<const value*>(p.data), p.rows, p.cols, p.row_stride, p.col_stride), "mapped features");
     }
   }
 
  private:
   std::vector<std::shared_ptr<const void>> made_;
+  std::vector<matrix<value>> converted_;
 
   template <class Space, class K>
   void add(const K& k, const pooled<S>& z) {
@@ -90,42 +102,58 @@ class space_sources {
         if constexpr (std::is_same_v<Place, Space>) {
           using map_type = std::decay_t<decltype(map)>;
           if constexpr (is_given<map_type>::value) {
-            static_assert(std::is_same_v<map_type, given<S>>, "given(features): features and samples need the same number type");
+            static_assert(std::is_same_v<map_type, given<value>>,
+                          "given(features): features and samples need the same number type, float beside half samples");
             require(map.features.rows() == z.rows(), "given: features.rows()", map.features.rows(),
                     ("one row for each of the " + std::to_string(z.rows()) + " pooled rows").c_str());
             parts.push_back(map.features);
           } else {
-            for (const auto& g : z.groups) parts.push_back(mapped_group(map, g, parts));
+            const auto groups = computed_groups(z);
+            for (const auto& g : groups) parts.push_back(mapped_group(map, g, parts));
           }
         }
       });
     }
   }
+  // The samples as maps take them: a copy of half samples, made once for all maps.
+  std::vector<samples<value>> computed_groups(const pooled<S>& z) {
+    if constexpr (std::is_same_v<S, value>) {
+      return z.groups;
+    } else {
+      if (converted_.empty()) {
+        for (const auto& g : z.groups) converted_.push_back(converted<value>(g));
+        made_bytes += converted_bytes(z);
+      }
+      return {converted_.begin(), converted_.end()};
+    }
+  }
   template <class F>
-  samples<S> mapped_group(const F& map, const samples<S>& group, const std::vector<row_source::part>& before) {
+  samples<value> mapped_group(const F& map, const samples<value>& group, const std::vector<row_source::part>& before) {
     using result = std::decay_t<decltype(map(group))>;
     static_assert(strided_matrix<result>, "a feature map returns a matrix: a row of features for each row of its argument");
-    static_assert(std::is_same_v<typename result::Scalar, S>, "a feature map returns the number type of its argument");
+    static_assert(std::is_same_v<typename result::Scalar, value>, "a feature map returns the number type of its argument");
     const auto owned = std::make_shared<const result>(map(group));
     made_.push_back(owned);
-    const samples<S> out(*owned);
+    const samples<value> out(*owned);
     require(out.rows() == group.rows(), "map: rows()", out.rows(),
             ("one row of features for each of the " + std::to_string(group.rows()) + " rows").c_str());
     require(before.empty() || out.cols() == before.front().cols, "map: cols()", out.cols(), "as many features for every group");
-    made_bytes += static_cast<std::uint64_t>(out.rows()) * static_cast<std::uint64_t>(out.cols()) * sizeof(S);
+    made_bytes += static_cast<std::uint64_t>(out.rows()) * static_cast<std::uint64_t>(out.cols()) * sizeof(value);
     return out;
   }
 };
 
-// How many features each space has, and all spaces that maps make together; maps are asked for those of one row.
+// How many features each space has, and what maps will make of all rows; maps are asked for the features of one row.
 struct widths_of_spaces {
   std::vector<index_t> widths;
-  std::uint64_t mapped = 0;
+  std::uint64_t made_bytes = 0;
 };
 template <class S, class K, class... Q>
 widths_of_spaces space_widths(const K& k, const pooled<S>& z, expression::list<Q...> slots) {
-  const samples<S> one = z.groups.front().middle_rows(0, 1);
+  const auto one = converted<compute_type<S>>(z.groups.front().middle_rows(0, 1));
+  const std::uint64_t column_bytes = static_cast<std::uint64_t>(z.rows()) * sizeof(compute_type<S>);
   widths_of_spaces out;
+  bool called = false;
   [&]<class... Space>(expression::list<Space...>) {
     const auto width = [&]<class P>(expression::list<P>) {
       index_t d = z.cols();
@@ -135,8 +163,9 @@ widths_of_spaces space_widths(const K& k, const pooled<S>& z, expression::list<Q
             if constexpr (is_given<std::decay_t<decltype(map)>>::value) {
               d = map.features.cols();
             } else {
-              d = map(one).cols();
-              out.mapped += static_cast<std::uint64_t>(d);
+              d = map(samples<compute_type<S>>(one)).cols();
+              out.made_bytes += static_cast<std::uint64_t>(d) * column_bytes;
+              called = true;
             }
           }
         });
@@ -145,6 +174,7 @@ widths_of_spaces space_widths(const K& k, const pooled<S>& z, expression::list<Q
     };
     (width(expression::list<Space>{}), ...);
   }(expression::spaces_of(slots));
+  if (called) out.made_bytes += converted_bytes(z);
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "mmd/core/half.hpp"
 #include "mmd/inference/permutation/splits.hpp"
 #include "mmd/inference/result.hpp"
 
@@ -33,10 +34,11 @@ inline double split_statistic(estimator e, const pool_sums& all, const side_sums
 }
 
 // The tie tolerance: 32 eps (S_xx / (n (n-1)) + S_yy / (m (m-1)) + 2 S_xy / (n m)), S the sums of |k| over the observed split.
+// eps is that of what is computed in, float for half samples: their values are exact as stored.
 template <class T>
 double tie_tolerance(double n, double m, double xx, double yy, double xy) {
   const double mean_xx = n > 1 ? xx / (n * (n - 1)) : 0, mean_yy = m > 1 ? yy / (m * (m - 1)) : 0;
-  return 32 * static_cast<double>(std::numeric_limits<T>::epsilon()) * (mean_xx + mean_yy + 2 * xy / (n * m));
+  return 32 * static_cast<double>(std::numeric_limits<compute_type<T>>::epsilon()) * (mean_xx + mean_yy + 2 * xy / (n * m));
 }
 
 // Splits that have been evaluated: values[0] is the observed one.
