@@ -26,6 +26,10 @@ class cpu {
   std::uint64_t memory_limit = std::uint64_t{4} << 30;  // bytes that one pass may take beyond its arguments and results
   progress_callback progress = {};
 
+  // What it computes with, several values at a time: numbers of a kernel, with load, store and `width`.
+  template <class T>
+  using pack = simd<T>;
+
   // One pass over all pairs of pooled rows, feeding every reducer; the rows' layout and k(z, z).
   // Cost: N^2/2 kernel values and their quantities (d multiply-adds each). Memory: a packed copy of every feature space, O(N d), and a few
   // copies of the reducers; `plan` says how much. Tiles of 128 x 128 values are summed in T, everything larger in double.
@@ -93,8 +97,9 @@ class cpu {
   }
 
   // C = alpha op(A) op(B) + beta C, op as `transposed` says; C is not read where beta = 0. Own product in fixed blocks: the same bits for
-  // any number of threads, which Eigen's does not promise. 2 m n k flops; takes room for a copy of A and of B. C may be a `matrix` or
-  // an Eigen matrix of any strides, and may not share memory with A or B. Throws invalid_input for shapes that do not fit.
+  // any number of threads, which Eigen's does not promise, and for a row of A whatever rows are beside it. 2 m n k flops; no memory but
+  // some 90 kB on each thread's stack. C may be a `matrix` or an Eigen matrix of any strides, and may not share memory with A or B. Throws
+  // invalid_input for shapes that do not fit.
   template <strided_matrix A, strided_matrix B, detail::writable_matrix C>
   requires std::same_as<typename A::Scalar, typename C::Scalar> && std::same_as<typename B::Scalar, typename C::Scalar>
   void gemm(transposed of_a, transposed of_b, typename C::Scalar alpha, const A& a, const B& b, typename C::Scalar beta, C& c) const {
