@@ -11,6 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     const auto values = static_cast<std::size_t>(array.rows() * array.cols());
     if (values * mmd::detail::npy_bytes(array.dtype) >= size || array.cols() < 1) std::abort();
     if (mmd::parse_npy<double>(bytes, "fuzz.npy").rows() != array.rows()) std::abort();
+    if (mmd::parse_npy<mmd::float16>(bytes, "fuzz.npy").cols() != array.cols()) std::abort();
   } catch (const mmd::io_error&) {
   }
   return 0;

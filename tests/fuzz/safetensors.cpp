@@ -12,12 +12,17 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     const mmd::safetensors back = mmd::safetensors::parse(bytes, "again.safetensors");
     back.require_seal();
     if (!(back == file) || back.serialize() != bytes) std::abort();
-    for (const auto& [name, value] : back.tensors()) {
+    const auto get = [&]<class T>(const std::string& name, T) {
       try {
-        static_cast<void>(back.get<float>(name));
-        static_cast<void>(back.get_matrix<float>(name));
+        static_cast<void>(back.get<T>(name));
+        static_cast<void>(back.get_matrix<T>(name));
       } catch (const mmd::io_error&) {
       }
+    };
+    for (const auto& [name, value] : back.tensors()) {
+      get(name, float{});
+      get(name, mmd::float16{});
+      get(name, mmd::bfloat16{});
     }
   } catch (const mmd::io_error&) {
   }

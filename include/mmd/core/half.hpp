@@ -82,4 +82,14 @@ concept sample_number = std::same_as<T, float> || std::same_as<T, double> || std
 template <class T>
 using compute_type = std::conditional_t<std::same_as<T, double>, double, float>;
 
+// The value as another type: the nearest where that does not hold it, ties to even, in one rounding.
+template <sample_number T, sample_number S>
+[[gnu::always_inline]] constexpr T number_as(S value) {
+  if constexpr (std::same_as<T, S>) {
+    return value;
+  } else {
+    return T(static_cast<double>(value));
+  }
+}
+
 }  // namespace mmd

@@ -72,7 +72,7 @@ matrix<T> converted(const M& x) {
   const samples<typename M::Scalar> from(x);
   matrix<T> out(from.rows(), from.cols());
   for (index_t i = 0; i < from.rows(); ++i) {
-    for (index_t k = 0; k < from.cols(); ++k) out(i, k) = T(from(i, k));
+    for (index_t k = 0; k < from.cols(); ++k) out(i, k) = number_as<T>(from(i, k));
   }
   return out;
 }

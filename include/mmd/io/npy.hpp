@@ -10,7 +10,6 @@
 
 #include "mmd/core/matrix.hpp"
 #include "mmd/io/atomic_file.hpp"
-#include "mmd/io/half.hpp"
 #include "mmd/io/npy_header.hpp"
 
 namespace mmd {
@@ -37,25 +36,25 @@ static_assert(std::endian::native == std::endian::little, "mmd: files are read o
 template <class T>
 matrix<T> npy_values(const npy_header& header, std::span<const std::byte> bytes) {
   matrix<T> result(header.rows, header.cols);
-  const auto decode = [&]<class Stored>(auto&& value_of, Stored) {
+  const auto decode = [&]<class Stored>(Stored) {
     const index_t row_step = header.fortran_order ? 1 : header.cols, col_step = header.fortran_order ? header.rows : 1;
     for (index_t i = 0; i < header.rows; ++i) {
       for (index_t k = 0; k < header.cols; ++k) {
         Stored stored;
         std::memcpy(&stored, bytes.data() + static_cast<std::size_t>(i * row_step + k * col_step) * sizeof stored, sizeof stored);
-        result(i, k) = static_cast<T>(value_of(stored));
+        result(i, k) = number_as<T>(stored);
       }
     }
   };
   switch (header.type) {
     case npy_type::f2:
-      decode([](std::uint16_t half) { return half_to_float(half); }, std::uint16_t{});
+      decode(float16{});
       break;
     case npy_type::f4:
-      decode([](float value) { return value; }, float{});
+      decode(float{});
       break;
     case npy_type::f8:
-      decode([](double value) { return value; }, double{});
+      decode(double{});
       break;
   }
   return result;
@@ -93,19 +92,20 @@ inline NpyArray parse_npy_any(std::span<const std::byte> file, const std::string
   if (header.type == npy_type::f8) return {header.type, detail::npy_values<double>(header, values)};
   return {header.type, detail::npy_values<float>(header, values)};
 }
-template <std::floating_point T>
+template <sample_number T>
 matrix<T> parse_npy(std::span<const std::byte> file, const std::string& name) {
   const detail::npy_header header = detail::checked_npy_header(file, name);
   return detail::npy_values<T>(header, file.subspan(header.data_begin));
 }
 
 // Reads a matrix; "-" is standard input. Format versions 1.0, 2.0 and 3.0; little-endian f2, f4 and f8; C and Fortran order; one or two
-// dimensions. read_npy_any keeps the file's precision, read_npy<T> converts to T (rounding doubles when T is float).
-// Memory: the file and the matrix. The values are not looked at: infinities and NaN are read as they are.
-// Throws io_error with the path, the byte and the reason: missing, unreadable, a directory, another format, big-endian, integers or
-// objects, 0 or more than 2 dimensions, truncated, too long. Sizes are checked against the file's before anything is allocated.
+// dimensions. read_npy_any gives float for halves and floats, double for doubles; read_npy<T> converts to T, in one rounding where T is
+// the narrower: read_npy<float16> keeps a file of halves as it is, two bytes a value. Memory: the file and the matrix. The values are not
+// looked at: infinities and NaN are read as they are. Throws io_error with the path, the byte and the reason: missing, unreadable, a
+// directory, another format, big-endian, integers or objects, 0 or more than 2 dimensions, truncated, too long. Sizes are checked against
+// the file's before anything is allocated.
 inline NpyArray read_npy_any(const std::string& path) { return parse_npy_any(read_bytes(path), detail::input_name(path)); }
-template <std::floating_point T>
+template <sample_number T>
 matrix<T> read_npy(const std::string& path) {
   return parse_npy<T>(read_bytes(path), detail::input_name(path));
 }
@@ -130,12 +130,7 @@ void write_npy_values(atomic_file& file, const samples<T>& x) {
   std::vector<Stored> row(static_cast<std::size_t>(x.cols()));
   for (index_t i = 0; i < x.rows(); ++i) {
     for (index_t k = 0; k < x.cols(); ++k) {
-      Stored& stored = row[static_cast<std::size_t>(k)];
-      if constexpr (std::same_as<Stored, std::uint16_t>) {
-        stored = half_from(x(i, k));
-      } else {
-        stored = static_cast<Stored>(x(i, k));
-      }
+      row[static_cast<std::size_t>(k)] = number_as<Stored>(x(i, k));
     }
     file.write(std::as_bytes(std::span(row)));
   }
@@ -147,16 +142,16 @@ void write_npy_values(atomic_file& file, const samples<T>& x) {
 inline namespace MMD_ISA {
 
 // Writes n x d values in C order, byte for byte as numpy.save does, atomically (see atomic_file). Values that the stored type cannot hold
-// are rounded to the nearest, ties to even. Without a type: f4 for float, f8 for double.
-// Throws write_error: a missing folder, a full disk, no permission; invalid_input: a matrix without columns.
-template <std::floating_point T>
+// are rounded to the nearest, ties to even. Without a type: f4 for float, f8 for double, f2 for float16; f4 for bfloat16, which .npy does
+// not have. Throws write_error: a missing folder, a full disk, no permission; invalid_input: a matrix without columns.
+template <sample_number T>
 void write_npy(const std::string& path, samples<T> x, npy_type type) {
   detail::require(x.cols() > 0, "write_npy: cols", x.cols(), "at least 1");
   atomic_file file(path);
   file.write(detail::npy_preamble(type, x.rows(), x.cols()));
   switch (type) {
     case npy_type::f2:
-      detail::write_npy_values<std::uint16_t>(file, x);
+      detail::write_npy_values<float16>(file, x);
       break;
     case npy_type::f4:
       detail::write_npy_values<float>(file, x);
@@ -173,7 +168,8 @@ void write_npy(const std::string& path, const M& x, npy_type type) {
 }
 template <sample_matrix M>
 void write_npy(const std::string& path, const M& x) {
-  write_npy(path, x, std::same_as<typename M::Scalar, float> ? npy_type::f4 : npy_type::f8);
+  using T = typename M::Scalar;
+  write_npy(path, x, std::same_as<T, double> ? npy_type::f8 : std::same_as<T, float16> ? npy_type::f2 : npy_type::f4);
 }
 
 }  // namespace MMD_ISA

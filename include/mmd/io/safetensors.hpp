@@ -10,7 +10,6 @@
 #include "mmd/core/hash.hpp"
 #include "mmd/core/matrix.hpp"
 #include "mmd/io/atomic_file.hpp"
-#include "mmd/io/half.hpp"
 #include "mmd/io/safetensors_header.hpp"
 #include "mmd/io/utf8.hpp"
 
@@ -97,7 +96,7 @@ class safetensors {
     if (found == tensors_.end()) fail("has no tensor \"" + name + "\"");
     return found->second;
   }
-  // A tensor's values: of the type T exactly, but float also from F16.
+  // A tensor's values: of the type T exactly, but float also from F16 and BF16.
   template <detail::tensor_number T>
   std::vector<T> get(const std::string& name) const;
   // The same, of exactly this shape.
@@ -114,7 +113,7 @@ class safetensors {
     return get<T>(name).front();
   }
   // A tensor of two dimensions; sizes of -1 may be anything.
-  template <std::floating_point T>
+  template <sample_number T>
   matrix<T> get_matrix(const std::string& name, index_t rows = -1, index_t cols = -1) const {
     const shape_type& shape = at(name).shape;
     const auto fits = [](index_t wanted, std::uint64_t found) { return wanted < 0 || static_cast<std::uint64_t>(wanted) == found; };
@@ -239,14 +238,15 @@ std::vector<T> safetensors::get(const std::string& name) const {
   const std::size_t count = found.bytes.size() / detail::facts_of(found.type).bytes;
   std::vector<T> values(count);
   if constexpr (std::same_as<T, float>) {
-    if (found.type == tensor_type::f16) {
+    const auto widened = [&]<class Half>(Half half) {
       for (std::size_t i = 0; i < count; ++i) {
-        std::uint16_t half;
-        std::memcpy(&half, found.bytes.data() + 2 * i, 2);
-        values[i] = half_to_float(half);
+        std::memcpy(&half, found.bytes.data() + sizeof half * i, sizeof half);
+        values[i] = static_cast<float>(half);
       }
       return values;
-    }
+    };
+    if (found.type == tensor_type::f16) return widened(float16{});
+    if (found.type == tensor_type::bf16) return widened(bfloat16{});
   }
   if (found.type != detail::type_of<T>) {
     fail("tensor \"" + name + "\" has the dtype " + std::string(detail::facts_of(found.type).name) + ", expected " +

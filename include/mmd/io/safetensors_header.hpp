@@ -80,7 +80,7 @@ class safetensors_header_reader final : public json_events {
         return;
       }
     }
-    fail(here() + " \"" + value.substr(0, 40) + "\" cannot be read, expected F16, F32, F64, I32, I64, U8, U32 or U64", 0);
+    fail(here() + " \"" + value.substr(0, 40) + "\" cannot be read, expected BF16, F16, F32, F64, I32, I64, U8, U32 or U64", 0);
   }
   void on_unsigned(std::uint64_t value) override {
     if (depth != 3) reject("a number");

@@ -13,10 +13,11 @@
 #include <vector>
 
 #include "mmd/core/config.hpp"
+#include "mmd/core/half.hpp"
 
 namespace mmd {
 
-enum class tensor_type { f64, i64, u64, f32, i32, u32, f16, u8 };  // large elements first: the order in which files store tensors
+enum class tensor_type { f64, i64, u64, f32, i32, u32, bf16, f16, u8 };  // large elements first: the order in which files store tensors
 
 // An array of any shape (none: a single number), row-major, little-endian.
 struct tensor {
@@ -34,14 +35,17 @@ struct tensor_type_name {
   std::size_t bytes;
 };
 inline constexpr tensor_type_name tensor_types[] = {
-    {tensor_type::f64, "F64", 8}, {tensor_type::i64, "I64", 8}, {tensor_type::u64, "U64", 8}, {tensor_type::f32, "F32", 4},
-    {tensor_type::i32, "I32", 4}, {tensor_type::u32, "U32", 4}, {tensor_type::f16, "F16", 2}, {tensor_type::u8, "U8", 1}};
+    {tensor_type::f64, "F64", 8},   {tensor_type::i64, "I64", 8}, {tensor_type::u64, "U64", 8},
+    {tensor_type::f32, "F32", 4},   {tensor_type::i32, "I32", 4}, {tensor_type::u32, "U32", 4},
+    {tensor_type::bf16, "BF16", 2}, {tensor_type::f16, "F16", 2}, {tensor_type::u8, "U8", 1}};
 inline constexpr const tensor_type_name& facts_of(tensor_type type) { return tensor_types[static_cast<std::size_t>(type)]; }
 
 template <class T>
 inline constexpr tensor_type type_of = [] {
   if constexpr (std::same_as<T, double>) return tensor_type::f64;
   if constexpr (std::same_as<T, float>) return tensor_type::f32;
+  if constexpr (std::same_as<T, float16>) return tensor_type::f16;
+  if constexpr (std::same_as<T, bfloat16>) return tensor_type::bf16;
   if constexpr (std::same_as<T, std::int64_t>) return tensor_type::i64;
   if constexpr (std::same_as<T, std::uint64_t>) return tensor_type::u64;
   if constexpr (std::same_as<T, std::int32_t>) return tensor_type::i32;
@@ -51,8 +55,8 @@ inline constexpr tensor_type type_of = [] {
 
 // Numbers that a tensor may be read as and made of, bit by bit.
 template <class T>
-concept tensor_number = std::same_as<T, double> || std::same_as<T, float> || std::same_as<T, std::int64_t> ||
-    std::same_as<T, std::uint64_t> || std::same_as<T, std::int32_t> || std::same_as<T, std::uint32_t> || std::same_as<T, std::uint8_t>;
+concept tensor_number = sample_number<T> || std::same_as<T, std::int64_t> || std::same_as<T, std::uint64_t> ||
+    std::same_as<T, std::int32_t> || std::same_as<T, std::uint32_t> || std::same_as<T, std::uint8_t>;
 
 inline namespace MMD_ISA {
 

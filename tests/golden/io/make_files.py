@@ -6,6 +6,7 @@ Element (i, k) of each 3 x 5 array is (5 i + k - 7) / 4, which all types hold ex
 """
 import pathlib
 
+import ml_dtypes
 import numpy as np
 from numpy.lib import format as npy
 from safetensors.numpy import save_file
@@ -48,3 +49,5 @@ save_file(
     HERE / "mixed.safetensors",
     metadata={"made_by": "safetensors", "café": "naïve \"quotes\""},
 )
+
+save_file({"brain": BASE.astype(ml_dtypes.bfloat16), "halves": BASE.astype("<f2")}, HERE / "halves.safetensors")

@@ -96,7 +96,8 @@ TEST_CASE("entries must be those of the format, each once") {
   CHECK(reason("{\"w\":[1]}") == "tensor \"w\" is an array, expected an object");
   CHECK(reason("{\"w\":7}") == "tensor \"w\" is a number, expected an object");
   CHECK(reason("{\"w\":{\"size\":1}}") == "tensor \"w\" has the entry \"size\", expected dtype, shape and data_offsets");
-  CHECK(mentions(reason(one("[2]", "[0,4]", "\"BF16\""), 4), "tensor \"w\": dtype \"BF16\" cannot be read, expected F16, F32, F64"));
+  CHECK(mentions(reason(one("[2]", "[0,4]", "\"F8_E4M3\""), 4),
+                 "tensor \"w\": dtype \"F8_E4M3\" cannot be read, expected BF16, F16, F32, F64"));
   CHECK(reason(one("[2]", "[0,8]", "4"), 8) == "tensor \"w\": dtype is a number, expected a string");
   CHECK(reason(one("[2]", "[0,8]", "[\"F32\"]"), 8) == "tensor \"w\": dtype is an array, expected a string");
   CHECK(reason(one("2", "[0,8]"), 8) == "tensor \"w\": shape is a number, expected an array of sizes");

@@ -51,6 +51,29 @@ TEST_CASE("a file of the safetensors package is read: all types, shapes and meta
   CHECK(file.get_matrix<float>("empty").rows() == 0);
 }
 
+TEST_CASE("halves of both kinds are read as stored or as float, and no other way") {
+  const auto file = mmd::safetensors::read(golden + "io/halves.safetensors");
+  const auto brain = file.get_matrix<mmd::bfloat16>("brain", 3, 5);
+  const auto halves = file.get_matrix<mmd::float16>("halves", 3, 5);
+  for (mmd::index_t i = 0; i < 15; ++i) {
+    const float expected = static_cast<float>(i - 7) / 4;
+    CHECK(static_cast<float>(brain.data()[i]) == expected);
+    CHECK(static_cast<float>(halves.data()[i]) == expected);
+  }
+  CHECK(file.get_matrix<float>("brain") == mmd::converted<float>(brain));
+  CHECK(file.get_matrix<float>("halves") == mmd::converted<float>(halves));
+  const auto getting = [&](auto&& get) { return message_of<mmd::io_error>([&] { static_cast<void>(get(file)); }); };
+  CHECK(mentions(getting([](auto& f) { return f.template get<mmd::bfloat16>("halves"); }), "\"halves\" has the dtype F16, expected BF16"));
+  CHECK(mentions(getting([](auto& f) { return f.template get<mmd::float16>("brain"); }), "\"brain\" has the dtype BF16, expected F16"));
+  CHECK(mentions(getting([](auto& f) { return f.template get<double>("brain"); }), "\"brain\" has the dtype BF16, expected F64"));
+  // Written again: the very file of the other writer.
+  mmd::safetensors again;
+  again.put("halves", halves);
+  again.put("brain", mmd::samples<mmd::bfloat16>(brain));
+  CHECK(again == file);
+  CHECK(text_of(again.serialize()) == contents_of(golden + "io/halves.safetensors"));
+}
+
 TEST_CASE("the golden files of the estimators are read and come back to the same content") {
   for (const std::string name : {"network_small", "objective_n5", "objective_n37", "objective_n128"}) {
     const auto file = mmd::safetensors::read(golden + "official/" + name + ".safetensors");
