@@ -19,38 +19,49 @@ struct evaluator<T, K, expression::list<Q...>> {
   K k;
   std::array<const features<T>*, n> space;  // of each slot
 
-  // out[s] = the products or differences of slot s, before `read` makes the quantity of them.
-  void accumulate(const panel& I, const panel& J, T* const* out, int ld) const {
-    [&]<std::size_t... s>(std::index_sequence<s...>) { (space[s]->template accumulate<step_for<Q::quantity>>(I, J, out[s], ld), ...); }
+  // out[s] = the products or differences of slot s, before `read` makes the quantity of them, strip by strip: `done(first row)` is called
+  // when a strip of all slots is complete and still near.
+  template <class Done>
+  void accumulate(const panel& I, const panel& J, T* const* out, Done&& done) const {
+    constexpr int G = group_width<T>;
+    [&]<std::size_t... s>(std::index_sequence<s...>) {
+      (space[s]->template accumulate_first_blocks<step_for<Q::quantity>>(I, J, out[s]), ...);
+      for (int i = 0; i < I.padded; i += G) {
+        (space[s]->template accumulate<step_for<Q::quantity>>(I, J, i, space[s]->last_block(), out[s]), ...);
+        done(i);
+      }
+    }
     (std::index_sequence_for<Q...>{});
   }
   // Fills out[0..n-1] (one tile each); the kernel values end up in out[0].
   [[gnu::noinline]] void operator()(const panel& I, const panel& J, bool diagonal, T* const* out) const {
-    constexpr int ld = panel_rows, W = simd<T>::width;
+    constexpr int W = simd<T>::width;
     const K kernel = k;  // a local copy: stores through T* cannot change it, so its parameters stay in registers
-    accumulate(I, J, out, ld);
-    [&]<std::size_t... s>(std::index_sequence<s...>) {
-      for (int j = 0; j < J.rows; ++j) {
-        for (int i = 0; i < I.padded; i += W) {
-          expression::values<simd<T>, expression::list<Q...>> v{
-              read<Q>(*space[s], I.packed + i, J.packed + j, simd<T>::load(out[s] + j * ld + i))...};
-          evaluate<simd<T>>(kernel, v).store(out[0] + j * ld + i);
+    accumulate(I, J, out, [&](int first) {
+      [&]<std::size_t... s>(std::index_sequence<s...>) {
+        for (int j = 0; j < J.rows; ++j) {
+#pragma GCC unroll 2
+          for (int i = first; i < first + group_width<T>; i += W) {
+            expression::values<simd<T>, expression::list<Q...>> v{
+                read<Q>(*space[s], I.packed + i, J.packed + j, simd<T>::load(out[s] + j * tile_ld + i))...};
+            evaluate<simd<T>>(kernel, v).store(out[0] + j * tile_ld + i);
+          }
         }
       }
-    }
-    (std::index_sequence_for<Q...>{});
+      (std::index_sequence_for<Q...>{});
+    });
     if (I.rows < I.padded) {
-      for (int j = 0; j < J.rows; ++j) std::fill(out[0] + j * ld + I.rows, out[0] + j * ld + I.padded, T(0));
+      for (int j = 0; j < J.rows; ++j) std::fill(out[0] + j * tile_ld + I.rows, out[0] + j * tile_ld + I.padded, T(0));
     }
     if (diagonal) {
-      for (int i = 0; i < I.rows; ++i) out[0][i * ld + i] = T(0);
+      for (int i = 0; i < I.rows; ++i) out[0][i * tile_ld + i] = T(0);
     }
   }
   // What the slots hold for k(z, z).
   expression::values<number<double>, expression::list<Q...>> same_point(index_t packed) const {
     return [&]<std::size_t... s>(std::index_sequence<s...>) {
       return expression::values<number<double>, expression::list<Q...>>{
-          (Q::quantity == pair::inner_product ? static_cast<double>(space[s]->norm[at(packed)]) : 0.0)...};
+          (Q::quantity == pair::inner_product ? static_cast<double>(space[s]->norm.p[packed]) : 0.0)...};
     }
     (std::index_sequence_for<Q...>{});
   }
@@ -70,7 +81,7 @@ struct evaluator<T, K, expression::list<Q...>> {
     if constexpr (S::quantity != pair::squared_distance) {
       return x;
     } else {
-      return max(simd<T>(T(0)), fma(simd<T>(T(-2)), x, simd<T>::load(f.norm.data() + i) + simd<T>(f.norm[at(j)])));
+      return max(simd<T>(T(0)), fma(simd<T>(T(-2)), x, simd<T>::load(f.norm.p + i) + simd<T>(f.norm.p[j])));
     }
   }
 };

@@ -19,14 +19,14 @@ inline std::uint64_t packed_bytes(index_t rows, index_t packed, index_t d, std::
 // The features of one space: centred on the pooled mean where the kernel allows it, packed as [row group][feature][row in group].
 template <class T>
 struct features {
-  index_t d = 0;
+  index_t d = 0, rows = 0;  // packed rows
   aligned<T> z;
-  std::vector<T> norm;      // squared norms of the packed rows
+  aligned<T> norm;          // squared norms of the packed rows
   double largest_norm = 0;  // of them, before rounding to T; NaN if a value is
-  static constexpr index_t depth_block = 512;
+  static constexpr index_t depth_block = 256;
 
   features(int threads, const layout& lay, const std::vector<panel>& panels, const row_source& from, bool centre)
-      : d(from.parts[0].cols), z(at(packed_rows(panels) * d)), norm(at(packed_rows(panels))) {
+      : d(from.parts[0].cols), rows(packed_rows(panels)), z(at(rows * d)), norm(at(rows)) {
     const int team = lay.rows * d < 1 << 15 ? 1 : threads;
     const std::vector<double> mean = centre ? from.mean(team, lay.rows, d) : std::vector<double>(at(d));
     std::vector<double> largest(panels.size());
@@ -36,20 +36,30 @@ struct features {
     }
   }
 
-  // out(i, j) = the quantity of rows i of I and j of J. Columns of out are `ld` apart; they are filled up to a multiple of micro_columns.
+  // A strip of a tile: out(i, j) (+)= the quantity of rows first + i of I (group_width of them) and j of J, from the block of features that
+  // begins with `k`. Columns are filled up to a multiple of micro_columns. Meanwhile the rows of the next block, or of the next tile's J,
+  // come nearer.
   template <class Step>
-  void accumulate(const panel& I, const panel& J, T* out, int ld) const {
+  void accumulate(const panel& I, const panel& J, int first, index_t k, T* tile) const {
     constexpr int G = group_width<T>, C = micro_columns<T>;
-    for (index_t k = 0; k < d || k == 0; k += depth_block) {
-      const index_t depth = std::min(depth_block, d - k);
-      for (int j = 0; j < J.rows; j += C) {
-        const T* b = z.p + (J.packed + j / G * G) * d + k * G + j % G;
-        for (int i = 0; i < I.padded; i += G) {
-          micro<Step>(z.p + (I.packed + i) * d + k * G, G, b, G, depth, k > 0, out + static_cast<index_t>(j) * ld + i, ld);
-        }
-      }
+    const index_t depth = std::min(depth_block, d - k);
+    const T *a = z.p + (I.packed + first) * d + k * G, *b = z.p + J.packed * d + k * G;
+    const bool last = k + depth == d;
+    const index_t next = J.packed + J.padded, of_next = next < rows ? next * d : 0;
+    const T* soon_a = last ? z.p + (I.packed + first) * d : a + depth * G;
+    const T* soon_b = (last ? z.p + of_next : b + depth * G) + first * d;
+    for (int j = 0; j < J.rows; j += C, soon_a += 2 * depth, soon_b += 2 * depth) {
+      micro<Step>(a, G, b + j / G * G * d + j % G, G, depth, k > 0, tile + j * tile_ld + first, tile_ld, soon_a, soon_b);
     }
   }
+  // All strips, all blocks but the last.
+  template <class Step>
+  void accumulate_first_blocks(const panel& I, const panel& J, T* tile) const {
+    for (index_t k = 0; k < last_block(); k += depth_block) {
+      for (int i = 0; i < I.padded; i += group_width<T>) accumulate<Step>(I, J, i, k, tile);
+    }
+  }
+  index_t last_block() const { return d == 0 ? 0 : (d - 1) / depth_block * depth_block; }
 
  private:
   // Packs one panel; the largest squared norm in it.
@@ -80,7 +90,7 @@ struct features {
           }
         }
       }
-      for (int l = 0; l < G; l += D::width) n2[l / D::width].store_to(&norm[at(p.packed + r + l)]);
+      for (int l = 0; l < G; l += D::width) n2[l / D::width].store_to(norm.p + p.packed + r + l);
       for (int l = 0; l < G; ++l) {
         const double n = n2[l / D::width].v[l % D::width];
         if (n > largest || n != n) largest = n;

@@ -14,9 +14,8 @@ namespace mmd {
 namespace detail {
 inline namespace MMD_ISA {
 
-inline constexpr index_t gradient_ld = panel_rows + 16;  // of a tile of S: its columns start in different cache sets
-inline constexpr index_t gradient_panels = 8;            // panels of a block
-inline constexpr index_t gradient_features = 128;        // features of a part
+inline constexpr index_t gradient_panels = 8;      // panels of a block
+inline constexpr index_t gradient_features = 128;  // features of a part
 
 // out(r, f) += sum_k b(k, r) sign(own(r, f) - a(k, f)) for micro_columns rows r, one group of features f.
 template <index_t b_column, class T>
@@ -115,7 +114,7 @@ struct gradient_tile<T, K, expression::list<Q...>, Constants> {
     using V = simd<T>;
     const K kernel = eval.k;
     sums total;
-    eval.accumulate(I, J, S, static_cast<int>(gradient_ld));
+    eval.accumulate(I, J, S, [](int) {});
     alignas(64) T weight[panel_rows];
     for (int j = 0; j < J.rows; ++j) {
       weights.column(I, J, diagonal, j, weight);
@@ -126,11 +125,11 @@ struct gradient_tile<T, K, expression::list<Q...>, Constants> {
         const V w = V::load(weight + i);
         [&]<std::size_t... s, std::size_t... c>(std::index_sequence<s...>, std::index_sequence<c...>) {
           const expression::values<V, expression::list<Q...>> at_pair{
-              eval.template read<Q>(*eval.space[s], I.packed + i, J.packed + j, V::load(S[s] + j * gradient_ld + i))...};
+              eval.template read<Q>(*eval.space[s], I.packed + i, J.packed + j, V::load(S[s] + j * tile_ld + i))...};
           const V slope[] = {where_nonzero(w, w * derivative<V>(kernel, at_pair, static_cast<int>(s)))...};
           ((scale[s] = fma(slope[s], at_pair.v[s], scale[s])), ...);
           ((constant[c] += where_nonzero(w, w * constant_derivative<V>(kernel, at_pair, static_cast<int>(c)))), ...);
-          ((slope[s] * V(is_squared(Q::quantity) ? T(-2) : T(1))).store(S[s] + j * gradient_ld + i), ...);
+          ((slope[s] * V(is_squared(Q::quantity) ? T(-2) : T(1))).store(S[s] + j * tile_ld + i), ...);
         }
         (std::make_index_sequence<n>{}, std::make_index_sequence<constants>{});
       }
@@ -224,7 +223,7 @@ kernel_gradient<R> weighted_gradient(int threads, const K& k, expression::list<Q
   const auto eval = make_evaluator(k, packed, slots);
   using tile_of = gradient_tile<T, decltype(eval.k), expression::list<Q...>, constants_of<K>>;
   constexpr int n = tile_of::n, constants = tile_of::constants;
-  constexpr index_t tile_size = panel_rows * gradient_ld;
+  constexpr index_t tile_size = panel_rows * tile_ld;
   constexpr std::array<int, n> packing_of_slot{packing_index<Q>(expression::list<Q...>{})...};
   constexpr std::array<pair, n> quantity{Q::quantity...};
   const tile_of evaluate_tile{eval, weights};
@@ -276,10 +275,10 @@ kernel_gradient<R> weighted_gradient(int threads, const K& k, expression::list<Q
               to->template add<stride, column>(quantity[at(s)], panels[at(p)], panels[at(other)], slot_of(t, s), first, last);
           };
           if (p >= b0) {
-            for (index_t i = a0; i < std::min(p, a1); ++i) take.template operator()<1, gradient_ld>(i, p, i);
+            for (index_t i = a0; i < std::min(p, a1); ++i) take.template operator()<1, tile_ld>(i, p, i);
           }
           if (p < a1) {
-            for (index_t j = std::max(p, b0); j < b1; ++j) take.template operator()<gradient_ld, 1>(p, j, j);
+            for (index_t j = std::max(p, b0); j < b1; ++j) take.template operator()<tile_ld, 1>(p, j, j);
           }
         });
       }

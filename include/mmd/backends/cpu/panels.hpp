@@ -14,8 +14,10 @@ namespace mmd {
 inline namespace MMD_ISA {
 
 inline constexpr int panel_rows = 128;
+inline constexpr int tile_ld = panel_rows + 16;  // between columns of a tile: they begin in different sets of the cache
+inline constexpr std::uint64_t tile_values = std::uint64_t{panel_rows} * tile_ld;
 
-// At most `panel_rows` consecutive rows of one group. padded: rows rounded up to whole packs; packed: the first padded row.
+// `panel_rows` consecutive rows of one group, or what is left of it. padded: rows rounded up to whole packs; packed: the first padded row.
 struct panel {
   index_t first;
   int rows, padded, group;
@@ -51,11 +53,11 @@ inline std::vector<panel> cut_groups(const std::vector<index_t>& sizes, int grou
   std::vector<panel> panels;
   index_t packed = 0;
   for (std::size_t g = 0; g < sizes.size(); ++g) {
-    const index_t n = sizes[g], count = (n + panel_rows - 1) / panel_rows;
-    for (index_t p = 0; p < count; ++p) {
-      const index_t a = n * p / count, b = n * (p + 1) / count;
-      const int padded = static_cast<int>((b - a + group_rows - 1) / group_rows * group_rows);
-      panels.push_back({lay.rows + a, static_cast<int>(b - a), padded, static_cast<int>(g), packed});
+    const index_t n = sizes[g];
+    for (index_t a = 0; a < n; a += panel_rows) {
+      const index_t rows = std::min<index_t>(panel_rows, n - a);
+      const int padded = static_cast<int>((rows + group_rows - 1) / group_rows * group_rows);
+      panels.push_back({lay.rows + a, static_cast<int>(rows), padded, static_cast<int>(g), packed});
       packed += padded;
     }
     lay.rows += n;

@@ -91,13 +91,12 @@ template <class T, class K, class Slots>
 class tiles_of final : public tile_source {
  public:
   explicit tiles_of(const evaluator<T, K, Slots>& eval) : eval_(eval) {}
-  static constexpr std::uint64_t tile_bytes = std::uint64_t{panel_rows} * panel_rows * sizeof(T);
-  std::uint64_t buffer_bytes() const override { return eval_.n * tile_bytes; }
+  std::uint64_t buffer_bytes() const override { return eval_.n * tile_values * sizeof(T); }
   void feed(const panel& I, const panel& J, bool diagonal, void* buffer, const reducer_list& to) const override {
     T* out[Slots::size];
-    for (int s = 0; s < Slots::size; ++s) out[s] = static_cast<T*>(buffer) + s * panel_rows * panel_rows;
+    for (int s = 0; s < Slots::size; ++s) out[s] = static_cast<T*>(buffer) + s * tile_values;
     eval_(I, J, diagonal, out);
-    const tile<T> t{out[0], panel_rows, I, J, diagonal};
+    const tile<T> t{out[0], tile_ld, I, J, diagonal};
     for (any_reducer* r : to) r->take(t);
   }
 
@@ -127,7 +126,7 @@ inline pass_plan plan_pass(std::uint64_t value_bytes, int threads, std::uint64_t
   pass_plan plan;
   plan.fixed_bytes = slack + made_bytes + panels.size() * (sizeof(panel) + sizeof(double));
   for (const auto& p : numbers.packings) plan.fixed_bytes += packed_bytes(lay.rows, packed_rows(panels), widths[at(p.space)], value_bytes);
-  const std::uint64_t buffer = numbers.of_slot.size() * std::uint64_t{panel_rows} * panel_rows * value_bytes;
+  const std::uint64_t buffer = numbers.of_slot.size() * tile_values * value_bytes;
   plan.copy_bytes = results.merged + buffer;
   plan.result_bytes = results.shared + results.merged + static_cast<std::uint64_t>(lay.rows) * sizeof(double);
 

@@ -50,30 +50,48 @@ template <pair quantity>
 using step_for = std::conditional_t<quantity == pair::l1_distance, absolute_difference,
                                     std::conditional_t<quantity == pair::exact_squared_distance, squared_difference, multiply>>;
 
-// c(i, j) (+)= sum_k step(a_i[k], b_j[k]) for two packs of i and `micro_columns` j. Successive j of b lie `b_column` values apart.
+// c(i, j) (+)= sum_k step(a_i[k], b_j[k]) for two packs of i and `micro_columns` j. Successive j of b lie `b_column` values apart. What
+// lies at soon_a and soon_b is brought nearer, 2 depth values of each: spread over the calls of a block, that is all of the next block.
 template <class Step, index_t b_column = 1, class T>
-[[gnu::noinline]] void micro(const T* a, index_t a_stride, const T* b, index_t b_stride, index_t depth, bool add, T* out, index_t ld) {
+[[gnu::noinline]] void micro(const T* a, index_t a_stride, const T* b, index_t b_stride, index_t depth, bool add, T* out, index_t ld,
+                             const T* soon_a, const T* soon_b) {
   using S = simd<T>;
   constexpr int W = S::width, C = micro_columns<T>;
   S c0[C], c1[C];
+#pragma GCC unroll 8
   for (int j = 0; j < C; ++j) c0[j] = c1[j] = S(T(0));
-  for (; depth > 0; --depth, a += a_stride, b += b_stride) {
-    const S x0 = S::load(a), x1 = S::load(a + W);
+  const auto step = [&](const T* ak, const T* bk) [[gnu::always_inline]] {
+    const S x0 = S::load(ak), x1 = S::load(ak + W);
 #pragma GCC unroll 8
     for (int j = 0; j < C; ++j) {
-      const S y = b[j * b_column];
+      const S y = bk[j * b_column];
       c0[j] = Step::step(c0[j], x0, y);
       c1[j] = Step::step(c1[j], x1, y);
     }
+  };
+  for (; depth >= 2; depth -= 2, a += 2 * a_stride, b += 2 * b_stride, soon_a += 4, soon_b += 4) {
+    __builtin_prefetch(soon_a, 0, 2);
+    __builtin_prefetch(soon_b, 0, 2);
+    step(a, b);
+    step(a + a_stride, b + b_stride);
   }
-  for (int j = 0; j < C; ++j, out += ld) {
-    if (add) {
-      c0[j] += S::load(out);
-      c1[j] += S::load(out + W);
+  if (depth > 0) step(a, b);
+  if (add) {
+#pragma GCC unroll 8
+    for (int j = 0; j < C; ++j) {
+      c0[j] += S::load(out + j * ld);
+      c1[j] += S::load(out + j * ld + W);
     }
-    c0[j].store(out);
-    c1[j].store(out + W);
   }
+#pragma GCC unroll 8
+  for (int j = 0; j < C; ++j) {
+    c0[j].store(out + j * ld);
+    c1[j].store(out + j * ld + W);
+  }
+}
+template <class Step, index_t b_column = 1, class T>
+void micro(const T* a, index_t a_stride, const T* b, index_t b_stride, index_t depth, bool add, T* out, index_t ld) {
+  micro<Step, b_column>(a, a_stride, b, b_stride, depth, add, out, ld, a, b);
 }
 
 }  // namespace MMD_ISA
