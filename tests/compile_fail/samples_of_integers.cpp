@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Samples are float or double: convert integers first.
+// Samples are floating-point numbers: convert integers first.
 // EXPECT: sample_matrix
 #include "mmd/backends/cpu.hpp"
 #include "mmd/core/matrix.hpp"

@@ -3,8 +3,14 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <concepts>
+#include <type_traits>
 
 #include "mmd/core/matrix.hpp"
+
+namespace Eigen {
+struct bfloat16;  // since Eigen 3.4
+}
 
 namespace mmd {
 
@@ -32,5 +38,17 @@ auto as_eigen(const samples<T>& x) {
   return Eigen::Map<const eigen_row_major<T>, Eigen::Unaligned, strides>(x.data(), x.rows(), x.cols(),
                                                                          strides(x.rowStride(), x.colStride()));
 }
+
+// A view of a matrix of Eigen::half or Eigen::bfloat16, whose bits are those of float16 and bfloat16.
+//   const auto estimate = mmd::Mmd{mmd::gaussian(1)}(mmd::half_samples(x), mmd::half_samples(y));
+template <strided_matrix M>
+requires std::same_as<typename M::Scalar, Eigen::half> || std::same_as<typename M::Scalar, Eigen::bfloat16>
+auto half_samples(const M& m) {
+  using half = std::conditional_t<std::same_as<typename M::Scalar, Eigen::half>, float16, bfloat16>;
+  return samples<half>(reinterpret_cast<const half*>(m.data()), m.rows(), m.cols(), m.rowStride(), m.colStride());
+}
+template <owning_matrix M>
+requires std::same_as<typename M::Scalar, Eigen::half> || std::same_as<typename M::Scalar, Eigen::bfloat16>
+void half_samples(const M&&) = delete;  // would dangle: give the matrix a name first
 
 }  // namespace mmd

@@ -72,3 +72,24 @@ TEST_CASE("matrices and views come back to Eigen without a copy") {
   const mmd::samples<double> back(map);
   CHECK(back(4, 3) == c(4, 3));
 }
+
+TEMPLATE_TEST_CASE("Eigen's matrices of halves are seen as they are", "", Eigen::half, Eigen::bfloat16) {
+  using half = std::conditional_t<std::is_same_v<TestType, Eigen::half>, mmd::float16, mmd::bfloat16>;
+  Eigen::Matrix<TestType, Eigen::Dynamic, Eigen::Dynamic> m(5, 3);
+  for (int i = 0; i < 5; ++i) {
+    for (int k = 0; k < 3; ++k) m(i, k) = TestType(.3f * static_cast<float>(i) - static_cast<float>(k));
+  }
+  const auto same = [](const auto& view, const auto& of) {
+    STATIC_REQUIRE(std::is_same_v<std::decay_t<decltype(view)>, mmd::samples<half>>);
+    REQUIRE((view.rows() == of.rows() && view.cols() == of.cols()));
+    int wrong = 0;
+    for (int i = 0; i < of.rows(); ++i) {
+      for (int k = 0; k < of.cols(); ++k) wrong += static_cast<float>(view(i, k)) != static_cast<float>(of(i, k));
+    }
+    return wrong == 0;
+  };
+  CHECK(same(mmd::half_samples(m), m));
+  CHECK(same(mmd::half_samples(m.block(1, 1, 3, 2)), m.block(1, 1, 3, 2)));
+  const Eigen::Matrix<TestType, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor> by_rows = m;
+  CHECK(same(mmd::half_samples(by_rows), m));
+}
