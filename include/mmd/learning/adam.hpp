@@ -9,6 +9,7 @@
 
 #include "mmd/core/config.hpp"
 #include "mmd/core/errors.hpp"
+#include "mmd/learning/packs.hpp"
 
 namespace mmd {
 
@@ -32,8 +33,10 @@ class Adam {
     detail::require(std::isfinite(options.epsilon) && options.epsilon > 0, "epsilon", options.epsilon, "a finite number above 0");
   }
 
-  // Moves the parameters by one step. Throws invalid_input when sizes differ from each other or from the first step's.
-  void step(std::span<T> parameters, std::span<const T> gradient) {
+  // Moves the parameters by one step, in parallel. Throws invalid_input when sizes differ from each other or from the first step's.
+  template <backend B>
+  void step(const B& on, std::span<T> parameters, std::span<const T> gradient) {
+    using V = typename B::template pack<T>;
     detail::require(gradient.size() == parameters.size(), "gradient.size()", gradient.size(), "as many entries as parameters");
     if (steps_ == 0) {
       mean_.assign(parameters.size(), T(0));
@@ -42,17 +45,28 @@ class Adam {
     detail::require(mean_.size() == parameters.size(), "parameters.size()", parameters.size(), "as many as in the first step");
     ++steps_;
     const double t = static_cast<double>(steps_);
-    const T rate = static_cast<T>(options_.learning_rate / (1 - std::pow(options_.beta1, t)));
-    const T root = static_cast<T>(std::sqrt(1 - std::pow(options_.beta2, t))), epsilon = static_cast<T>(options_.epsilon);
-    const T keep1 = static_cast<T>(options_.beta1), take1 = static_cast<T>(1 - options_.beta1);
-    const T keep2 = static_cast<T>(options_.beta2), take2 = static_cast<T>(1 - options_.beta2);
-    const T sign = options_.ascend ? T(-1) : T(1);
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      const T g = sign * gradient[i];
-      mean_[i] = keep1 * mean_[i] + take1 * g;
-      square_[i] = keep2 * square_[i] + take2 * g * g;
-      parameters[i] -= rate * (mean_[i] / (std::sqrt(square_[i]) / root + epsilon));
-    }
+    const V rate = static_cast<T>(options_.learning_rate / (1 - std::pow(options_.beta1, t)));
+    const V root = static_cast<T>(std::sqrt(1 - std::pow(options_.beta2, t))), epsilon = static_cast<T>(options_.epsilon);
+    const V keep1 = static_cast<T>(options_.beta1), take1 = static_cast<T>(1 - options_.beta1);
+    const V keep2 = static_cast<T>(options_.beta2), take2 = static_cast<T>(1 - options_.beta2);
+    const V sign = options_.ascend ? T(-1) : T(1);
+    constexpr index_t block = 8192;
+    const auto size = static_cast<index_t>(parameters.size());
+    on.for_each((size + block - 1) / block, [&](index_t part) {
+      const index_t first = part * block;
+      T *const p = parameters.data() + first, *const mean = mean_.data() + first, *const square = square_.data() + first;
+      detail::for_each_pack<T, V>(std::min(block, size - first), [&](index_t i, auto at) {
+        const V g = sign * at.load(gradient.data() + first + i);
+        const V m = fma(keep1, at.load(mean + i), take1 * g), v = fma(keep2, at.load(square + i), take2 * g * g);
+        at.store(m, mean + i);
+        at.store(v, square + i);
+        at.store(at.load(p + i) - rate * (m / (sqrt(v) / root + epsilon)), p + i);
+      });
+    });
+  }
+  template <class D = T>
+  void step(std::span<T> parameters, std::span<const T> gradient) {
+    step(detail::default_backend<D>{}, parameters, gradient);
   }
   std::uint64_t steps() const { return steps_; }
 

@@ -25,7 +25,7 @@ inline namespace MMD_ISA {
 
 // Linear, GELU, LayerNorm for every hidden layer, and a last Linear. x W' + b with W stored outputs x inputs, as PyTorch does; GELU by erf.
 // All parameters lie in one vector, so that an optimiser needs to know nothing about layers.
-// Cost: 2 n (sum of inputs x outputs of the layers) flops forward, twice that backward. Memory: the tape, about 4 n x the widths.
+// Cost: 2 n (sum of inputs x outputs of the layers) flops forward, twice that backward. Memory: the tape, about 4 n x the hidden widths.
 // Reproducibility: the same bits for any number of threads.
 template <class T>
 class Perceptron {
@@ -39,13 +39,14 @@ class Perceptron {
    private:
     friend class Perceptron;
     struct Layer {
-      matrix<T> linear, output, mask;
+      matrix<T> linear, output;
       GeluNormTape<T> norm;
     };
     samples<T> input_;
-    matrix<T> dropped_, input_mask_, output_, grad_, below_;
+    Dropout dropout_;
+    matrix<T> dropped_, output_, grad_, below_;
     std::vector<Layer> hidden_;
-    std::vector<double> partials_;
+    std::vector<T> partials_;
   };
 
   Perceptron() = default;
@@ -103,13 +104,19 @@ class Perceptron {
   template <backend B>
   matrix<T> operator()(const B& on, const samples<T>& x) const {
     check_input(x);
-    matrix<T> result(x.rows(), outputs());
+    return by_blocks(on, x.rows(), [&](index_t first, index_t rows) { return x.middle_rows(first, rows); });
+  }
+  // The same for rows that are made a block at a time: block(first, rows) gives rows first ... first + rows - 1, `inputs` columns of them,
+  // good until its next call.
+  template <backend B, class F>
+  matrix<T> by_blocks(const B& on, index_t rows, const F& block) const {
+    matrix<T> result(rows, outputs());
     Tape tape;
-    constexpr index_t block = 512;
-    for (index_t first = 0; first < x.rows(); first += block) {
-      const index_t rows = std::min(block, x.rows() - first);
-      forward(on, x.middle_rows(first, rows), tape);
-      std::copy_n(tape.output_.data(), rows * outputs(), result.data() + first * outputs());
+    constexpr index_t most = 400;
+    for (index_t first = 0; first < rows; first += most) {
+      const index_t count = std::min(most, rows - first);
+      forward(on, block(first, count), tape);
+      std::copy_n(tape.output_.data(), count * outputs(), result.data() + first * outputs());
     }
     return result;
   }
@@ -121,29 +128,19 @@ class Perceptron {
     for (const double p : {dropout.input, dropout.hidden}) detail::require(p >= 0 && p < 1, "dropout", p, "a probability, 0 <= p < 1");
     tape.hidden_.resize(layers() - 1);
     tape.input_ = x;
+    tape.dropout_ = dropout;
     if (dropout.input > 0) {
-      tape.input_mask_.resize(x.rows(), x.cols());
       tape.dropped_.resize(x.rows(), x.cols());
-      dropout_mask(on, dropout.input, dropout.seed, dropout.step, 0, tape.input_mask_);
-      detail::for_each_row(on, x.rows(), [&](index_t i) {
-        const auto to = tape.dropped_.row(i), mask = tape.input_mask_.row(i);
-        for (index_t k = 0; k < x.cols(); ++k) to[static_cast<std::size_t>(k)] = x(i, k) * mask[static_cast<std::size_t>(k)];
-      });
+      drop(on, dropout.input, tape, 0, x, tape.dropped_);
       tape.input_ = tape.dropped_;
-    } else {
-      tape.input_mask_.resize(0, 0);
     }
     samples<T> in = tape.input_;
     for (std::size_t l = 0; l + 1 < layers(); ++l) {
       auto& layer = tape.hidden_[l];
-      linear_forward(on, in, weight(l), part(parameters(), 4 * l + 1), layer.linear);
+      linear_forward(on, in, weight(l), std::span<const T>(), layer.linear);
       gelu_norm_forward(on, layer.linear, part(parameters(), 4 * l + 2), part(parameters(), 4 * l + 3), norm_epsilon_, layer.norm,
-                        layer.output);
-      layer.mask.resize(dropout.hidden > 0 ? x.rows() : 0, layer.output.cols());
-      if (dropout.hidden > 0) {
-        dropout_mask(on, dropout.hidden, dropout.seed, dropout.step, static_cast<int>(l) + 1, layer.mask);
-        multiply_entries(on, layer.output, layer.mask);
-      }
+                        layer.output, part(parameters(), 4 * l + 1));
+      if (dropout.hidden > 0) drop(on, dropout.hidden, tape, l + 1, samples<T>(layer.output), layer.output);
       in = layer.output;
     }
     linear_forward(on, in, weight(layers() - 1), part(parameters(), 4 * (layers() - 1) + 1), tape.output_);
@@ -157,21 +154,27 @@ class Perceptron {
     detail::require(gradient.size() == parameters_.size(), "gradient.size()", gradient.size(), "as many entries as parameters");
     detail::require(grad_output.rows() == tape.output_.rows(), "grad_output.rows()", grad_output.rows(), "as many rows as the last batch");
     detail::require(grad_output.cols() == outputs(), "grad_output.cols()", grad_output.cols(), "as many columns as the network's output");
-    tape.grad_.resize(grad_output.rows(), grad_output.cols());
-    for (index_t i = 0; i < grad_output.rows(); ++i) {
-      for (index_t k = 0; k < grad_output.cols(); ++k) tape.grad_(i, k) = grad_output(i, k);
+    samples<T> grad = grad_output;
+    if (grad.colStride() != 1) {
+      tape.grad_.resize(grad.rows(), grad.cols());
+      for (index_t i = 0; i < grad.rows(); ++i) {
+        for (index_t k = 0; k < grad.cols(); ++k) tape.grad_(i, k) = grad_output(i, k);
+      }
+      grad = tape.grad_;
     }
     for (std::size_t l = layers(); l-- > 0;) {
+      const bool last = l + 1 == layers();  // the bias of a hidden layer is part of the GELU's sweep
       const samples<T> in = l == 0 ? tape.input_ : samples<T>(tape.hidden_[l - 1].output);
-      linear_backward(on, in, weight(l), tape.grad_, part(gradient, 4 * l), part(gradient, 4 * l + 1), tape.partials_,
+      linear_backward(on, in, weight(l), grad, part(gradient, 4 * l), last ? part(gradient, 4 * l + 1) : std::span<T>(), tape.partials_,
                       l > 0 ? &tape.below_ : grad_input);
       if (l == 0) break;
       std::swap(tape.grad_, tape.below_);
-      auto& layer = tape.hidden_[l - 1];
-      if (layer.mask.rows() > 0) multiply_entries(on, tape.grad_, layer.mask);
-      gelu_norm_backward(on, layer.norm, part(parameters(), 4 * l - 2), tape.grad_, part(gradient, 4 * l - 2), part(gradient, 4 * l - 1));
+      if (tape.dropout_.hidden > 0) drop(on, tape.dropout_.hidden, tape, l, samples<T>(tape.grad_), tape.grad_);
+      gelu_norm_backward(on, tape.hidden_[l - 1].norm, part(parameters(), 4 * l - 2), tape.grad_, part(gradient, 4 * l - 2),
+                         part(gradient, 4 * l - 1), part(gradient, 4 * l - 3));
+      grad = tape.grad_;
     }
-    if (grad_input != nullptr && tape.input_mask_.rows() > 0) multiply_entries(on, *grad_input, tape.input_mask_);
+    if (grad_input != nullptr && tape.dropout_.input > 0) drop(on, tape.dropout_.input, tape, 0, samples<T>(*grad_input), *grad_input);
   }
 
   friend bool operator==(const Perceptron& a, const Perceptron& b) {
@@ -180,6 +183,11 @@ class Perceptron {
 
  private:
   std::size_t layers() const { return sizes_.size() - 1; }
+  // Drops what the tape's dropout drops behind a layer, 0 being the input: the masks are drawn again where they are needed again.
+  template <backend B>
+  static void drop(const B& on, double probability, const Tape& tape, std::size_t layer, const samples<T>& in, matrix<T>& out) {
+    apply_dropout(on, probability, tape.dropout_.seed, tape.dropout_.step, static_cast<int>(layer), in, out);
+  }
   // Part number i of a vector of all parameters: weight, bias, gain, shift of each layer in turn.
   template <class V>
   auto part(V&& all, std::size_t i) const {

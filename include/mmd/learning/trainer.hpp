@@ -54,11 +54,10 @@ B without_progress(const B& on) {
   return quiet;
 }
 
-template <class T>
-void copy_rows(const matrix<T>& from, std::span<const index_t> rows, index_t shift, matrix<T>& to, index_t first) {
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    std::ranges::copy(from.row(shift + rows[i]), to.row(first + static_cast<index_t>(i)).begin());
-  }
+template <backend B, class T>
+void copy_rows(const B& on, const matrix<T>& from, std::span<const index_t> rows, index_t shift, matrix<T>& to, index_t first) {
+  for_each_row(on, static_cast<index_t>(rows.size()),
+               [&](index_t i) { std::ranges::copy(from.row(shift + rows[static_cast<std::size_t>(i)]), to.row(first + i).begin()); });
 }
 
 }  // namespace MMD_ISA
@@ -134,26 +133,27 @@ class MmdMpTrainer {
     std::vector<T> gradient(kernel.network.parameters().size());
     TrainResult<T> best{kernel, {}};
     TrainingHistory history;
+    const auto finite = [](std::span<const T> values) { return detail::all_finite<typename B::template pack<T>>(values); };
     double best_validation = -std::numeric_limits<double>::infinity();
     for (index_t step = 0; step < steps; ++step) {
       report(step, steps);
-      detail::copy_rows(rows, from_x.next(), 0, drawn, 0);
-      detail::copy_rows(rows, from_y.next(), x.rows(), drawn, n);
+      detail::copy_rows(on, rows, from_x.next(), 0, drawn, 0);
+      detail::copy_rows(on, rows, from_y.next(), x.rows(), drawn, n);
       const Dropout dropout{options.input_dropout, options.hidden_dropout, options.seed, static_cast<std::uint64_t>(step)};
       const matrix<T>& features = kernel.network.forward(on, samples<T>(drawn), tape, dropout);
-      require_finite(std::ranges::all_of(features.values(), [](T v) { return std::isfinite(v); }), "the network's output", step);
+      require_finite(finite(features.values()), "the network's output", step);
       const auto j = deep_objective(on, samples<T>(features), kernel.raw_kernel ? samples<T>(drawn) : samples<T>{}, n, kernel.parameters(),
                                     objective, {.raw = false});
       require_finite(std::isfinite(j.objective), "the objective", step);
       kernel.network.backward(on, tape, samples<T>(j.grad_features), gradient);
-      adam.step(kernel.network.parameters(), gradient);
-      step_kernel(kernel, j, kernel_adam);
+      adam.step(on, kernel.network.parameters(), gradient);
+      step_kernel(on, kernel, j, kernel_adam);
       history.objective.push_back(j.objective);
       history.statistic.push_back(j.statistic);
       history.variance.push_back(j.variance);
       const index_t done = step + 1;
       if (done < steps && (!validated || done % options.checkpoint_every != 0)) continue;
-      require_finite(std::ranges::all_of(kernel.network.parameters(), [](T v) { return std::isfinite(v); }), "a weight", step);
+      require_finite(finite(kernel.network.parameters()), "a weight", step);
       history.checkpoints.push_back(
           {done, validated ? (*validator)(on, kernel) : 0, kernel.epsilon(), kernel.sigma_phi(), kernel.sigma_q()});
       if (validated && !(history.checkpoints.back().validation > best_validation)) continue;
@@ -203,20 +203,20 @@ class MmdMpTrainer {
     auto order = random_stream(options.seed, purpose::bandwidth_subsample).permutation(rows.rows());
     order.resize(static_cast<std::size_t>(std::min(rows.rows(), median_rows)));
     matrix<T> some(static_cast<index_t>(order.size()), rows.cols());
-    detail::copy_rows(rows, std::span<const index_t>(order), 0, some, 0);
+    detail::copy_rows(on, rows, std::span<const index_t>(order), 0, some, 0);
     kernel.log_sigma_phi =
         std::log(detail::median_squared_distance(on, kernel.network(on, samples<T>(some)), "the median squared distance of features"));
     if (kernel.raw_kernel)
       kernel.log_sigma_q = std::log(detail::median_squared_distance(on, some, "the median squared distance of standardised rows"));
   }
   // One step of the kernel's own parameters, by the derivatives of their unconstrained forms.
-  template <class T>
-  static void step_kernel(DeepKernel<T>& kernel, const DeepObjective<T>& j, Adam<double>& adam) {
+  template <backend B, class T>
+  static void step_kernel(const B& on, DeepKernel<T>& kernel, const DeepObjective<T>& j, Adam<double>& adam) {
     const double e = kernel.epsilon();
     std::array<double, 3> values{kernel.logit_epsilon, kernel.log_sigma_phi, kernel.log_sigma_q};
     const std::array<double, 3> slopes{j.grad_epsilon * e * (1 - e), j.grad_sigma_phi * kernel.sigma_phi(),
                                        kernel.raw_kernel ? j.grad_sigma_q * kernel.sigma_q() : 0};
-    adam.step(values, slopes);
+    adam.step(on, values, slopes);
     kernel.logit_epsilon = values[0];
     kernel.log_sigma_phi = values[1];
     kernel.log_sigma_q = values[2];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mmd/learning/adam.hpp"
 
+#include "mmd/backends/cpu.hpp"
 #include "support/catch2.hpp"
 #include "support/failures.hpp"
 #include "support/learning.hpp"
@@ -16,6 +17,20 @@ TEST_CASE("Adam takes the steps of its definition", "[adam]") {
     CHECK(support::distance(p, expected[t]) < 1e-14);
   }
   CHECK(adam.steps() == 20);
+}
+
+TEST_CASE("Adam's steps have the same bits on any number of threads and wherever a parameter stands", "[adam]") {
+  const auto start = support::normal_vector<float>(20011, 1), gradient = support::normal_vector<float>(20011, 2);
+  const auto run = [&](int threads, std::size_t first) {
+    std::vector<float> p(start.begin() + static_cast<std::ptrdiff_t>(first), start.end());
+    mmd::Adam<float> adam;
+    for (int t = 0; t < 3; ++t) adam.step(mmd::cpu{.threads = threads}, p, std::span(gradient).subspan(first));
+    return p;
+  };
+  const auto one = run(1, 0);
+  CHECK(run(2, 0) == one);
+  CHECK(run(7, 0) == one);
+  CHECK(run(1, 5) == std::vector<float>(one.begin() + 5, one.end()));
 }
 
 TEST_CASE("Adam ascends when asked to: as descent along the opposite gradient", "[adam]") {

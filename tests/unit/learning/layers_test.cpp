@@ -13,6 +13,12 @@ using support::normal;
 using support::normal_vector;
 using support::to_rows;
 
+// The mask itself: what is left of ones.
+template <class T>
+void dropout_mask(const mmd::cpu& on, double probability, std::uint64_t seed, std::uint64_t step, int layer, mmd::matrix<T>& mask) {
+  std::fill_n(mask.data(), mask.size(), T(1));
+  mmd::apply_dropout(on, probability, seed, step, layer, mmd::samples<T>(mask), mask);
+}
 // sum over all entries of weights * out: a scalar whose derivative by out is `weights`.
 double weighted_sum(const oracle::rows& out, const oracle::rows& weights) {
   double sum = 0;
@@ -80,6 +86,15 @@ TEMPLATE_TEST_CASE("GELU and LayerNorm agree with a plain loop", "[layers]", flo
   mmd::gelu_norm_forward(mmd::cpu{}, z, std::span<const T>(gain), std::span<const T>(shift), epsilon, tape, out);
   const auto expected = oracle::gelu_norm(to_rows(z), {gain.begin(), gain.end()}, {shift.begin(), shift.end()}, epsilon);
   CHECK(distance(out, expected) < (sizeof(T) == 4 ? 3e-6 : 1e-13));
+
+  const auto bias = normal_vector<T>(static_cast<std::size_t>(width), 4);
+  auto moved = to_rows(z);
+  for (auto& row : moved) {
+    for (std::size_t k = 0; k < row.size(); ++k) row[k] += static_cast<double>(bias[k]);
+  }
+  mmd::gelu_norm_forward(mmd::cpu{}, z, std::span<const T>(gain), std::span<const T>(shift), epsilon, tape, out, std::span<const T>(bias));
+  CHECK(distance(out, oracle::gelu_norm(moved, {gain.begin(), gain.end()}, {shift.begin(), shift.end()}, epsilon)) <
+        (sizeof(T) == 4 ? 3e-6 : 1e-13));
 }
 
 TEST_CASE("the derivatives of GELU and LayerNorm are those of differences", "[layers]") {
@@ -88,15 +103,20 @@ TEST_CASE("the derivatives of GELU and LayerNorm are those of differences", "[la
   const auto gain = normal_vector<double>(5, 3, 0.3, 1), shift = normal_vector<double>(5, 4);
   mmd::GeluNormTape<double> tape;
   mmd::matrix<double> out, g = grad;
-  std::vector<double> grad_gain(5), grad_shift(5);
+  std::vector<double> grad_gain(5), grad_shift(5), grad_bias(5), columns(5);
   mmd::gelu_norm_forward(mmd::cpu{}, z, std::span<const double>(gain), std::span<const double>(shift), 1e-5, tape, out);
-  mmd::gelu_norm_backward(mmd::cpu{}, tape, std::span<const double>(gain), g, std::span(grad_gain), std::span(grad_shift));
+  mmd::gelu_norm_backward(mmd::cpu{}, tape, std::span<const double>(gain), g, std::span(grad_gain), std::span(grad_shift),
+                          std::span(grad_bias));
   auto oz = to_rows(z);
   auto og = gain, os = shift;
   const auto f = [&] { return weighted_sum(oracle::gelu_norm(oz, og, os, 1e-5), to_rows(grad)); };
   CHECK(distance(g.values(), derivatives(oz, f)) < 1e-8);
   CHECK(distance(grad_gain, derivatives(og, f)) < 1e-8);
   CHECK(distance(grad_shift, derivatives(os, f)) < 1e-8);
+  for (mmd::index_t i = 0; i < rows; ++i) {
+    for (std::size_t k = 0; k < 5; ++k) columns[k] += g(i, static_cast<mmd::index_t>(k));
+  }
+  CHECK(distance(grad_bias, columns) < 1e-14);
 }
 
 TEST_CASE("GELU of huge values is the value or 0, and its slope 1 or 0", "[layers]") {
@@ -108,25 +128,51 @@ TEST_CASE("GELU of huge values is the value or 0, and its slope 1 or 0", "[layer
   CHECK(std::isnan(mmd::gelu(std::numeric_limits<float>::quiet_NaN(), slope)));
 }
 
+TEMPLATE_TEST_CASE("GELU of numbers and of packs agrees with the C library's erfc", "[layers]", float, double) {
+  using T = TestType;
+  using V = mmd::cpu::pack<T>;
+  double value = 0, derivative = 0, tail = 0;
+  const auto compare = [&](T z, T g, T slope) {
+    const double x = static_cast<double>(z), phi = std::exp(-x * x / 2) * 0.39894228040143267794, expected = oracle::gelu(x);
+    value = std::max(value, std::abs(static_cast<double>(g) - expected) / std::max(1.0, std::abs(x)));
+    derivative = std::max(derivative, std::abs(static_cast<double>(slope) - (std::erfc(-x / std::sqrt(2.0)) / 2 + x * phi)));
+    if (x < 0 && x > -9) tail = std::max(tail, std::abs(static_cast<double>(g) / expected - 1));
+  };
+  for (int i = -14000; i <= 14000; ++i) {
+    const T z = static_cast<T>(i / 1000.0);
+    T slope = 0;
+    const T alone = mmd::gelu(z, slope);
+    compare(z, alone, slope);
+    V slopes = T(0);
+    const T g = mmd::gelu<T>(V(z), slopes).v[V::width - 1];
+    compare(z, g, slopes.v[0]);
+  }
+  const double eps = static_cast<double>(std::numeric_limits<T>::epsilon());
+  CHECK(value < 2 * eps);
+  CHECK(derivative < 2 * eps);
+  CHECK(tail < 150 * eps);  // z^2/2 <= 40.5 is rounded, here and in the oracle
+}
+
 TEST_CASE("a dropout mask is a function of seed, step, layer, row and column alone", "[layers]") {
-  mmd::matrix<float> a(70, 9), b(3, 9), c(70, 9);
-  mmd::dropout_mask(mmd::cpu{.threads = 1}, 0.3, 5, 11, 2, a);
-  mmd::dropout_mask(mmd::cpu{.threads = 7}, 0.3, 5, 11, 2, c);
-  mmd::dropout_mask(mmd::cpu{}, 0.3, 5, 11, 2, b);
+  const mmd::index_t width = GENERATE(9, 64, 130);
+  mmd::matrix<float> a(70, width), b(3, width), c(70, width);
+  dropout_mask(mmd::cpu{.threads = 1}, 0.3, 5, 11, 2, a);
+  dropout_mask(mmd::cpu{.threads = 7}, 0.3, 5, 11, 2, c);
+  dropout_mask(mmd::cpu{}, 0.3, 5, 11, 2, b);
   CHECK(a == c);
   for (mmd::index_t i = 0; i < 3; ++i) CHECK(std::ranges::equal(a.row(i), b.row(i)));
   mmd::random_stream random(5, mmd::purpose::dropout, 11, std::uint64_t{2} << 32 | 1);
   const auto limit = static_cast<std::uint32_t>(0.3 * 4294967296.0);
-  for (mmd::index_t k = 0; k < 9; ++k) CHECK(a(1, k) == (random.next32() < limit ? 0.0f : static_cast<float>(1 / 0.7)));
+  for (mmd::index_t k = 0; k < width; ++k) CHECK(a(1, k) == (random.next32() < limit ? 0.0f : static_cast<float>(1 / 0.7)));
   for (const auto& [seed, step, layer] : {std::tuple(6u, 11u, 2), std::tuple(5u, 12u, 2), std::tuple(5u, 11u, 1)}) {
-    mmd::dropout_mask(mmd::cpu{}, 0.3, seed, step, layer, c);
+    dropout_mask(mmd::cpu{}, 0.3, seed, step, layer, c);
     CHECK(a != c);
   }
 }
 
 TEST_CASE("dropout drops the share it says and keeps the mean", "[layers]") {
   mmd::matrix<double> mask(400, 250);
-  mmd::dropout_mask(mmd::cpu{}, 0.3, 1, 0, 0, mask);
+  dropout_mask(mmd::cpu{}, 0.3, 1, 0, 0, mask);
   double dropped = 0, sum = 0;
   for (const double v : mask.values()) {
     dropped += v == 0;
@@ -144,8 +190,7 @@ TEST_CASE("the layers give the same bits on any number of threads", "[layers]") 
     const mmd::cpu on{.threads = threads};
     mmd::matrix<float> z, out, g = grad, grad_x;
     mmd::GeluNormTape<float> tape;
-    std::vector<float> gw(41 * 67), gb(41), gg(41), gs(41);
-    std::vector<double> partials;
+    std::vector<float> gw(41 * 67), gb(41), gg(41), gs(41), partials;
     mmd::linear_forward(on, mmd::samples<float>(x), mmd::samples<float>(w), std::span<const float>(b), z);
     mmd::gelu_norm_forward(on, z, std::span<const float>(gain), std::span<const float>(shift), 1e-5, tape, out);
     mmd::gelu_norm_backward(on, tape, std::span<const float>(gain), g, std::span(gg), std::span(gs));

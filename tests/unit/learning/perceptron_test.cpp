@@ -95,8 +95,8 @@ TEST_CASE("a perceptron's derivatives are those of differences, with and without
   for (std::size_t l = 0; l + 1 < sizes.size(); ++l) {
     const double p = l == 0 ? dropout.input : dropout.hidden;
     if (p == 0) continue;
-    mmd::matrix<double> mask(6, sizes[l]);
-    mmd::dropout_mask(on, p, dropout.seed, dropout.step, static_cast<int>(l), mask);
+    mmd::matrix<double> mask(6, sizes[l], std::vector<double>(static_cast<std::size_t>(6 * sizes[l]), 1));
+    mmd::apply_dropout(on, p, dropout.seed, dropout.step, static_cast<int>(l), mmd::samples<double>(mask), mask);
     masks[l] = to_rows(mask);
   }
   std::vector<double> parameters(network.parameters().begin(), network.parameters().end());
