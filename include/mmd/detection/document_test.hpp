@@ -12,6 +12,7 @@
 #include "mmd/detection/document_calibration.hpp"
 #include "mmd/detection/reference_sums.hpp"
 #include "mmd/estimators/sums.hpp"
+#include "mmd/inference/permutation/sample_values.hpp"
 
 namespace mmd {
 inline namespace MMD_ISA {
@@ -49,27 +50,48 @@ class DocumentStatistics {
       ++out[at->second].sentences;
       if (cut_to == 0 || static_cast<index_t>(rows[at->second].size()) < cut_to) rows[at->second].push_back(static_cast<index_t>(i));
     }
-    for (std::size_t d = 0; d < out.size(); ++d) {
-      if (rows[d].size() >= 2) out[d].statistic = of_one(on, x, rows[d], cross);
+    for (std::size_t first = 0, end = 0; first < out.size(); first = end) {
+      std::vector<index_t> starts{0};
+      for (; end < out.size() && (end == first || starts.back() < most_rows); ++end) {
+        starts.push_back(starts.back() + static_cast<index_t>(rows[end].size()));
+      }
+      const auto within = sums_within(on, x, std::span(rows).subspan(first, end - first), starts);
+      for (std::size_t d = first; d < end; ++d) {
+        if (rows[d].size() >= 2) out[d].statistic = of_one(rows[d], within[d - first], cross);
+      }
     }
     return out;
   }
 
  private:
+  static constexpr index_t most_rows = 1024;  // of documents whose sentences are compared in one pass
+
+  // The sum of k over the pairs of different sentences, for every document.
   template <backend B>
-  double of_one(const B& on, const samples<T>& x, const std::vector<index_t>& rows, const CrossSums& cross) const {
-    matrix<T> own(static_cast<index_t>(rows.size()), x.cols());
+  std::vector<double> sums_within(const B& on, const samples<T>& x, std::span<const std::vector<index_t>> documents,
+                                  std::span<const index_t> starts) const {
+    matrix<T> joined(starts.back(), x.cols());
+    block_sums sums;
+    index_t row = 0;
+    for (const auto& rows : documents) {
+      sums.bin_rows.push_back(static_cast<index_t>(rows.size()));
+      for (const index_t from : rows) {
+        for (index_t c = 0; c < x.cols(); ++c) joined(row, c) = x(from, c);
+        ++row;
+      }
+    }
+    on.reduce(reference_.kernel(), detail::with_samples(pooled<T>{}, samples<T>(joined), starts), sums);
+    std::vector<double> out;
+    for (index_t d = 0; d < sums.bins(); ++d) out.push_back(sums(d, d));
+    return out;
+  }
+  double of_one(const std::vector<index_t>& rows, double within, const CrossSums& cross) const {
     mmd_sums s;
     s.n = static_cast<double>(rows.size());
     s.m = static_cast<double>(reference_.rows());
+    s.xx = within;
     s.yy = reference_.off_diagonal();
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      for (index_t c = 0; c < x.cols(); ++c) own(static_cast<index_t>(i), c) = x(rows[i], c);
-      s.xy += cross.to_reference[static_cast<std::size_t>(rows[i])];
-    }
-    row_sums sums;
-    on.reduce(reference_.kernel(), pooled<T>{{samples<T>(own)}}, sums);
-    for (const double r : sums.sums) s.xx += r;
+    for (const index_t row : rows) s.xy += cross.to_reference[static_cast<std::size_t>(row)];
     return s.unbiased();
   }
   ReferenceSums<T, K> reference_;

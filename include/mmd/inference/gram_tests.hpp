@@ -48,38 +48,36 @@ std::vector<GramTestResult> gram_subset_tests(const B& on, const G& gram, const 
   detail::check_gram(view);
   detail::check_permutations(options.permutations);
   const index_t least = options.estimator == estimator::unbiased ? 2 : 1;
-  const auto run = [&](std::size_t t) {
+  const auto run = [&](std::size_t t, std::vector<T>& entries) {
     const IndexSets& sets = tests[t];
-    const std::string name = "tests[" + std::to_string(t) + "]";
+    const auto argument = [t](const char* what) { return "tests[" + std::to_string(t) + "]" + what; };
     const auto g = static_cast<index_t>(sets.group.size()), r = static_cast<index_t>(sets.reference.size());
-    detail::require(g >= least, (name + ".group.size()").c_str(), g, least == 2 ? "at least 2" : "at least 1");
-    detail::require(r >= least, (name + ".reference.size()").c_str(), r, least == 2 ? "at least 2" : "at least 1");
-    std::vector<index_t> rows = sets.group;
-    rows.insert(rows.end(), sets.reference.begin(), sets.reference.end());
+    const char* enough = least == 2 ? "at least 2" : "at least 1";
+    if (g < least) detail::reject(argument(".group.size()").c_str(), g, enough);
+    if (r < least) detail::reject(argument(".reference.size()").c_str(), r, enough);
     detail::position_set seen(view.rows());
-    for (const index_t row : rows) {
-      detail::require(row >= 0 && row < view.rows(), (name + ": index").c_str(), row, "a row of gram");
-      detail::require(!seen.contains(row), (name + ": index").c_str(), row, "no index twice");
-      seen.insert(row);
+    for (const auto* set : {&sets.group, &sets.reference}) {
+      for (const index_t row : *set) {
+        if (row < 0 || row >= view.rows()) detail::reject(argument(": index").c_str(), row, "a row of gram");
+        if (seen.contains(row)) detail::reject(argument(": index").c_str(), row, "no index twice");
+        seen.insert(row);
+      }
     }
     const std::uint64_t number = options.first_test + t, draws = static_cast<std::uint64_t>(options.permutations);
-    const auto order = random_stream(options.seed, purpose::row_order, number).permutation(g + r);
-    std::vector<index_t> ordered;
+    auto order = random_stream(options.seed, purpose::row_order, number).permutation(g + r);
     detail::position_set observed(g + r);
     for (index_t p = 0; p < g + r; ++p) {
-      const index_t i = order[static_cast<std::size_t>(p)];
-      ordered.push_back(rows[static_cast<std::size_t>(i)]);
-      if ((i < g) == (g <= r)) observed.insert(p);
+      index_t& row = order[static_cast<std::size_t>(p)];
+      if ((row < g) == (g <= r)) observed.insert(p);
+      row = row < g ? sets.group[static_cast<std::size_t>(row)] : sets.reference[static_cast<std::size_t>(row - g)];
     }
     const std::uint64_t all = detail::binomial_coefficient(static_cast<std::uint64_t>(g + r), static_cast<std::uint64_t>(g));
     const bool enumerate = all - 1 <= draws;
     const detail::split_columns columns(observed, g + r, std::min(g, r), options.seed, number, enumerate ? all : draws + 1, enumerate);
-    std::vector<T> entries;
-    detail::gather(view, ordered, entries);
+    detail::gather(view, order, entries);
     const detail::table_pairs<T> pairs{entries.data(), g + r};
     const auto splits = detail::tabulate(pairs, g + r, columns.observed());
-    std::vector<double> values(static_cast<std::size_t>(columns.columns()));
-    detail::evaluate_columns(pairs, splits.table, options.estimator, columns, 0, columns.columns(), values.data());
+    const auto values = detail::table_evaluation(pairs, splits.table, options.estimator, columns).all();
     const double bar = values[0] - splits.tolerance;
     const auto reached = std::count_if(values.begin(), values.end(), [&](double v) { return v >= bar; });
     return GramTestResult{values[0], static_cast<double>(reached) / static_cast<double>(values.size())};
@@ -91,7 +89,8 @@ std::vector<GramTestResult> gram_subset_tests(const B& on, const G& gram, const 
     const std::size_t last = std::min(first + slab, tests.size());
     on.for_each(static_cast<index_t>((last - first + part - 1) / part), [&](index_t i) {
       const std::size_t begin = first + static_cast<std::size_t>(i) * part;
-      for (std::size_t t = begin; t < std::min(begin + part, last); ++t) out[t] = run(t);
+      std::vector<T> entries;
+      for (std::size_t t = begin; t < std::min(begin + part, last); ++t) out[t] = run(t, entries);
     });
     on.report("permutations", last, tests.size());
   }

@@ -53,7 +53,7 @@ struct ClusterLayout {
 struct TestResult {
   double statistic = 0;           // MMD^2 of the named estimator
   double p_value = 1;             // (1 + #{null >= statistic - tolerance}) / (permutations + 1): never 0
-  std::vector<double> null = {};  // the statistic of every draw, in the order of the draws
+  std::vector<double> null = {};  // the statistic of every draw, in the order of the draws; a batch may leave them out
   index_t permutations = 0;       // how many: B, or all other splits of an enumeration
   mmd::method method = {};        // the one that ran
   mmd::estimator estimator = {};
@@ -69,13 +69,14 @@ struct TestResult {
   // p <= alpha.
   bool reject(double alpha) const { return p_value <= checked_level(alpha); }
   // The k-th largest null draw, k = max{j : j / (permutations + 1) <= alpha}; +infinity if k = 0. The test rejects iff
-  // statistic - tolerance is above it. O(permutations).
+  // statistic - tolerance is above it. O(permutations). Throws invalid_input where the draws were not kept.
   double threshold(double alpha) const {
     const auto all = static_cast<double>(permutations + 1);
     auto k = static_cast<index_t>(checked_level(alpha) * all) + 1;
     if (static_cast<double>(k) / all > alpha) --k;
     if (static_cast<double>(k) / all > alpha) --k;
     if (k == 0) return std::numeric_limits<double>::infinity();
+    detail::require(!null.empty(), "null.size()", 0, "the draws: a batch keeps them with keep_null = true");
     std::vector<double> draws = null;
     std::nth_element(draws.begin(), draws.begin() + (k - 1), draws.end(), std::greater<>());
     return draws[static_cast<std::size_t>(k - 1)];

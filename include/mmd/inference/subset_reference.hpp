@@ -3,17 +3,19 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <map>
+#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "mmd/core/matrix.hpp"
+#include "mmd/engine/reducers.hpp"
 #include "mmd/inference/multiple_testing.hpp"
-#include "mmd/inference/permutation/table.hpp"
+#include "mmd/inference/permutation/gram_table.hpp"
+#include "mmd/inference/permutation/sample_values.hpp"
+#include "mmd/inference/permutation/shared_draws.hpp"
 
 namespace mmd {
 
@@ -23,68 +25,8 @@ struct BatchOptions {
   std::uint64_t first_test = 0;  // sample i of the call draws from the stream of test first_test + i
   mmd::estimator estimator = mmd::estimator::unbiased;
   bool shared_draws = false;  // one set of draws for all samples of equal size: faster, dependent, and permutations >= 9,999
+  bool keep_null = true;      // false: results without their draws, and so without threshold(): 8 bytes a draw and result less
 };
-
-namespace detail {
-inline namespace MMD_ISA {
-
-// Columns that are drawn once and read by many tests.
-class stored_columns {
- public:
-  explicit stored_columns(const split_columns& source) : units_(source.units()), chosen_(source.chosen()), columns_(source.columns()) {
-    position_set scratch(units_);
-    std::vector<std::int32_t> chosen;
-    for (index_t c = 0; c < columns_; ++c) {
-      source.read(c, scratch, chosen);
-      positions_.insert(positions_.end(), chosen.begin(), chosen.end());
-    }
-  }
-  index_t units() const { return units_; }
-  index_t chosen() const { return chosen_; }
-  index_t columns() const { return columns_; }
-  void read(index_t column, position_set&, std::vector<std::int32_t>& chosen) const {
-    const auto* first = positions_.data() + column * chosen_;
-    chosen.assign(first, first + chosen_);
-  }
-
- private:
-  index_t units_, chosen_, columns_;
-  std::vector<std::int32_t> positions_;
-};
-
-// A sample's rows against each other and against the reference, and the reference's Gram matrix.
-template <class T>
-struct reference_pairs {
-  const T* sample;  // row i of the sample at i * stride: its own columns from `own`, the reference's from `reference`
-  index_t stride, own, reference;
-  const T* gram;  // R x R
-  index_t n, r;
-  const std::vector<index_t>* order;  // position -> row: the sample's n rows, then the reference's
-  mutable std::vector<index_t> rows = {}, far = {};
-
-  double inside(const std::vector<std::int32_t>& chosen) const {
-    rows.clear();
-    far.clear();
-    for (const std::int32_t p : chosen) {
-      const index_t row = (*order)[static_cast<std::size_t>(p)];
-      if (row < n) {
-        rows.push_back(row);
-      } else {
-        far.push_back(row - n);
-      }
-    }
-    double sum = 0;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const T* row = sample + rows[i] * stride;
-      sum += gathered_sum(row + own, rows.data(), i) + gathered_sum(row + reference, far.data(), far.size());
-    }
-    for (std::size_t i = 1; i < far.size(); ++i) sum += gathered_sum(gram + far[i] * r, far.data(), i);
-    return 2 * sum;
-  }
-};
-
-}  // namespace MMD_ISA
-}  // namespace detail
 
 inline namespace MMD_ISA {
 
@@ -113,18 +55,20 @@ class SubsetReference {
     const samples<T> view(reference);
     check_sample(view, "reference");
     rows_ = converted<T>(view);
-    require_memory(on, 0);
-    on.reduce(kernel_, pooled<T>{{samples<T>(rows_)}}, gram_);
-    const index_t r = rows_.rows();
-    sums_.resize(static_cast<std::size_t>(r));
-    std::vector<double> sizes(sums_.size());
-    on.for_each(r, [&](index_t i) {
-      const value* row = &gram_.values[static_cast<std::size_t>(i * r)];
-      const auto entry = [&](index_t j) { return j == i ? 0 : static_cast<double>(row[j]); };
-      sums_[static_cast<std::size_t>(i)] = detail::blocked_sum(r, entry);
-      sizes[static_cast<std::size_t>(i)] = detail::blocked_sum(r, [&](index_t j) { return std::abs(entry(j)); });
-    });
-    for (const double size : sizes) size_ += size;
+    const auto r = static_cast<double>(rows());
+    require_memory(on, 1.5 * r * r * sizeof(value));
+    gram<value> all;
+    diagonal_ = on.reduce(kernel_, pooled<T>{{samples<T>(rows_)}}, all).diagonal;
+    sums_.resize(diagonal_.size());
+    std::vector<double> sizes(diagonal_.size());
+    triangle_.reserve(diagonal_.size() * (diagonal_.size() - 1) / 2);
+    for (index_t i = 0; i < rows(); ++i) {
+      const value* row = &all.values[static_cast<std::size_t>(i * rows())];
+      triangle_.insert(triangle_.end(), row, row + i);
+      const detail::value_sums of_row = detail::add_row(row, i, sums_.data(), sizes.data());
+      sums_[static_cast<std::size_t>(i)] += of_row.sum;
+      size_ += 2 * of_row.size;
+    }
   }
 
   index_t rows() const { return rows_.rows(); }
@@ -143,130 +87,155 @@ class SubsetReference {
   template <backend B>
   std::vector<TestResult> test(const B& on, std::span<const samples<T>> each, const BatchOptions& options = {}) const {
     check(each, options);
-    const bool single = each.size() == 1;
-    std::map<index_t, detail::stored_columns> shared;
-    if (options.shared_draws && !single) {
-      for (const auto& x : each) {
-        if (!shared.contains(x.rows()))
-          shared.emplace(x.rows(), detail::stored_columns(draws(x.rows(), options, options.first_test).columns));
-      }
+    std::vector<std::size_t> order(each.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    if (options.shared_draws) {
+      std::stable_sort(order.begin(), order.end(), [&](std::size_t s, std::size_t t) { return each[s].rows() < each[t].rows(); });
     }
     std::vector<TestResult> out(each.size());
+    const bool single = each.size() == 1;
     if (!single) on.report("permutations", 0, each.size());
+    detail::sample_values<value> values;
+    std::vector<std::vector<double>> found;  // of tests with shared draws: memory that the chunks use in turn
     for (std::size_t first = 0; first < each.size();) {
-      const std::size_t last = end_of_chunk(on, each, first);
-      index_t count = 0;
-      for (std::size_t s = first; s < last; ++s) count += each[s].rows();
-      matrix<T> joined(count, rows_.cols());
-      std::vector<index_t> start;
-      index_t row = 0;
-      for (std::size_t s = first; s < last; ++s) {
-        start.push_back(row);
-        for (index_t i = 0; i < each[s].rows(); ++i, ++row) {
-          for (index_t c = 0; c < rows_.cols(); ++c) joined(row, c) = each[s](i, c);
-        }
-      }
-      gram<value> values;  // the reference's own block is known: not evaluated again
-      on.reduce(kernel_, pooled<T>{{samples<T>(joined), samples<T>(rows_)}, {}, {{1, 1}}}, values);
-      const auto run = [&](index_t i, const auto& statistics) {
-        const std::size_t s = first + static_cast<std::size_t>(i);
-        const index_t own = start[static_cast<std::size_t>(i)], n = each[s].rows();
-        const detail::reference_pairs<value> pairs{
-            values.values.data() + own * values.rows, values.rows, own, count, gram_.values.data(), n, rows(), nullptr};
-        const plan p = draws(n, options, options.shared_draws ? options.first_test : options.first_test + s);
-        out[s] = evaluate(pairs, p, options, statistics);
-      };
+      const auto chunk = chunk_from(on, each, std::span<const std::size_t>(order).subspan(first));
+      const matrix<T> joined = join(each, chunk, values.first);
+      const pooled<T> against{{samples<T>(rows_)}, {}, {{0, 0}}};  // the reference's own values are known
+      const layout lay =
+          on.reduce(kernel_, detail::with_samples(against, samples<T>(joined), std::span<const index_t>(values.first)), values);
       if (single) {  // in parallel over its draws, which are reported
-        run(0, [&](const auto& pairs, const auto& table, const plan& p) {
-          return detail::evaluate_table(on, pairs, table, options.estimator, p.columns);
+        const split_plan plan(values.rows(0), rows(), options, options.first_test);
+        out[0] = result(tabulate(values, 0, lay), plan, options, [&](const auto& pairs, const auto& table) {
+          return detail::evaluate_table(on, pairs, table, options.estimator, plan.columns, plan.entry_of.data());
         });
+      } else if (options.shared_draws) {
+        for (std::size_t s = 0, end = 0; s < chunk.size(); s = end) {
+          while (end < chunk.size() && values.rows(end) == values.rows(s)) ++end;
+          test_shared(on, values, s, end, lay, options, found, [&](std::size_t t) -> TestResult& { return out[chunk[t]]; });
+        }
       } else {
-        on.for_each(static_cast<index_t>(last - first), [&](index_t i) {
-          run(i, [&](const auto& pairs, const auto& table, const plan& p) {
-            std::vector<double> found(static_cast<std::size_t>(p.columns.columns()));
-            const auto fill = [&](const auto& columns) {
-              detail::evaluate_columns(pairs, table, options.estimator, columns, 0, columns.columns(), found.data());
-            };
-            options.shared_draws ? fill(shared.at(pairs.n)) : fill(p.columns);
-            return found;
+        on.for_each(static_cast<index_t>(chunk.size()), [&](index_t i) {
+          const auto s = static_cast<std::size_t>(i);
+          const split_plan plan(values.rows(s), rows(), options, options.first_test + chunk[s]);
+          out[chunk[s]] = result(tabulate(values, s, lay), plan, options, [&](const auto& pairs, const auto& table) {
+            return detail::table_evaluation(pairs, table, options.estimator, plan.columns, plan.entry_of.data()).all();
           });
         });
-        on.report("permutations", last, each.size());
       }
-      first = last;
+      first += chunk.size();
+      if (!single) on.report("permutations", first, each.size());
     }
     return out;
   }
 
  private:
-  struct plan {
-    std::vector<index_t> order;
-    detail::split_columns columns;
+  using tested_sample = detail::tested_sample<value>;
+
+  // The splits of one test. Entries are numbered with the reference first, positions in the random order of the test.
+  struct split_plan {
     bool enumerate;
-  };
-  plan draws(index_t n, const BatchOptions& options, std::uint64_t test) const {
-    const index_t all = n + rows();
-    auto order = random_stream(options.seed, purpose::row_order, test).permutation(all);
-    detail::position_set observed(all);
-    for (index_t p = 0; p < all; ++p) {
-      if ((order[static_cast<std::size_t>(p)] < n) == (n <= rows())) observed.insert(p);
+    std::vector<std::int32_t> entry_of;  // position -> entry
+    detail::split_columns columns;
+
+    split_plan(index_t n, index_t r, const BatchOptions& options, std::uint64_t test)
+        : split_plan(n, r, options, test, detail::binomial_coefficient(static_cast<std::uint64_t>(n + r), static_cast<std::uint64_t>(n))) {}
+
+   private:
+    split_plan(index_t n, index_t r, const BatchOptions& options, std::uint64_t test, std::uint64_t splits)
+        : enumerate(splits - 1 <= static_cast<std::uint64_t>(options.permutations)),
+          columns(observed(n, r, options, test), n + r, std::min(n, r), options.seed, test,
+                  enumerate ? splits : static_cast<std::uint64_t>(options.permutations) + 1, enumerate) {}
+    detail::position_set observed(index_t n, index_t r, const BatchOptions& options, std::uint64_t test) {
+      detail::position_set out(n + r);
+      for (const index_t row : random_stream(options.seed, purpose::row_order, test).permutation(n + r)) {
+        if ((row < n) == (n <= r)) out.insert(static_cast<index_t>(entry_of.size()));
+        entry_of.push_back(static_cast<std::int32_t>(row < n ? r + row : row - n));
+      }
+      return out;
     }
-    const std::uint64_t splits = detail::binomial_coefficient(static_cast<std::uint64_t>(all), static_cast<std::uint64_t>(n));
-    const auto permutations = static_cast<std::uint64_t>(options.permutations);
-    const bool enumerate = splits - 1 <= permutations;
-    return {std::move(order),
-            {std::move(observed), all, std::min(n, rows()), options.seed, test, enumerate ? splits : permutations + 1, enumerate},
-            enumerate};
+  };
+
+  matrix<T> join(std::span<const samples<T>> each, std::span<const std::size_t> which, std::vector<index_t>& first) const {
+    first = {0};
+    for (const std::size_t s : which) first.push_back(first.back() + each[s].rows());
+    matrix<T> out(first.back(), rows_.cols());
+    for (std::size_t s = 0; s < which.size(); ++s) {
+      const samples<T>& x = each[which[s]];
+      for (index_t i = 0; i < x.rows(); ++i) {
+        for (index_t c = 0; c < x.cols(); ++c) out(first[s] + i, c) = x(i, c);
+      }
+    }
+    return out;
+  }
+  tested_sample tabulate(const detail::sample_values<value>& values, std::size_t s, const layout& lay) const {
+    const index_t first = values.first[s], n = values.rows(s), r = rows(), all = r + n;
+    tested_sample out;
+    std::vector<double> sums = sums_, sizes(static_cast<std::size_t>(all)), diagonal = diagonal_;
+    sums.resize(sizes.size());
+    double within = 0, across = 0;
+    for (index_t i = 0; i < n; ++i) {
+      const value* row = values.row(first + i);
+      out.rows.push_back(row);
+      const detail::value_sums far = detail::add_row(row, r, sums.data(), sizes.data());
+      const detail::value_sums near = detail::add_row(row + r, i, sums.data() + r, sizes.data() + r);
+      sums[static_cast<std::size_t>(r + i)] += far.sum + near.sum;
+      across += far.size;
+      within += 2 * near.size;
+      diagonal.push_back(lay.diagonal[static_cast<std::size_t>(r + first + i)]);
+    }
+    out.tolerance = detail::tie_tolerance<T>(static_cast<double>(n), static_cast<double>(r), within, size_, across);
+    out.table.own = detail::position_sums(all, 0);
+    out.table.size = detail::position_sums(all, 1);
+    out.table.entries = detail::position_sums(std::move(sums));
+    out.table.diagonal = detail::position_sums(std::move(diagonal));
+    out.table.all = {static_cast<double>(all), out.table.entries.total(), out.table.diagonal.total()};
+    return out;
   }
 
-  // statistics(pairs, table, p): those of all columns.
-  template <class Statistics>
-  TestResult evaluate(detail::reference_pairs<value> pairs, const plan& p, const BatchOptions& options,
-                      const Statistics& statistics) const {
-    pairs.order = &p.order;
-    const index_t n = pairs.n, r = pairs.r, all = n + r;
-    std::vector<double> sums(static_cast<std::size_t>(all)), diagonal(static_cast<std::size_t>(all));
-    double within = 0, across = 0;
-    for (index_t j = 0; j < r; ++j) {
-      sums[static_cast<std::size_t>(n + j)] = sums_[static_cast<std::size_t>(j)] + detail::blocked_sum(n, [&](index_t i) {
-                                                return static_cast<double>(pairs.sample[i * pairs.stride + pairs.reference + j]);
-                                              });
-      diagonal[static_cast<std::size_t>(n + j)] = static_cast<double>(gram_(j, j));
-    }
-    for (index_t i = 0; i < n; ++i) {
-      const value* row = pairs.sample + i * pairs.stride;
-      const auto near = [&](index_t j) { return j == i ? 0 : static_cast<double>(row[pairs.own + j]); };
-      const auto far = [&](index_t j) { return static_cast<double>(row[pairs.reference + j]); };
-      sums[static_cast<std::size_t>(i)] = detail::blocked_sum(n, near) + detail::blocked_sum(r, far);
-      within += detail::blocked_sum(n, [&](index_t j) { return std::abs(near(j)); });
-      across += detail::blocked_sum(r, [&](index_t j) { return std::abs(far(j)); });
-      diagonal[static_cast<std::size_t>(i)] = static_cast<double>(row[pairs.own + i]);
-    }
-    std::vector<double> placed_sums, placed_diagonal;
-    for (const index_t row : p.order) {
-      placed_sums.push_back(sums[static_cast<std::size_t>(row)]);
-      placed_diagonal.push_back(diagonal[static_cast<std::size_t>(row)]);
-    }
-    const auto count = static_cast<std::size_t>(all);
-    detail::unit_table table;
-    table.own = detail::position_sums(std::vector<double>(count));
-    table.size = detail::position_sums(std::vector<double>(count, 1));
-    table.entries = detail::position_sums(std::move(placed_sums));
-    table.diagonal = detail::position_sums(std::move(placed_diagonal));
-    table.all = {static_cast<double>(all), table.entries.total(), table.diagonal.total()};
-    detail::evaluated_splits splits;
-    splits.values = statistics(pairs, table, p);
-    splits.tolerance = detail::tie_tolerance<T>(static_cast<double>(n), static_cast<double>(r), within, size_, across);
+  // `unused` takes the memory of draws that are not kept.
+  TestResult conclusion(const split_plan& plan, index_t n, const BatchOptions& options, detail::evaluated_splits splits,
+                        std::vector<double>& unused) const {
     TestResult out;
-    out.method = p.enumerate ? method::enumerate : method::subset;
+    out.method = plan.enumerate ? method::enumerate : method::subset;
     out.estimator = options.estimator;
     out.seed = options.seed;
     out.n = n;
-    out.m = r;
-    out.mirrored = p.enumerate && n == r;
+    out.m = rows();
+    out.mirrored = plan.enumerate && n == rows();
     out.shared_draws = options.shared_draws;
     conclude(out, std::move(splits));
+    if (!options.keep_null) unused = std::exchange(out.null, {});
     return out;
+  }
+  // statistics(pairs, table): those of all columns.
+  template <class Statistics>
+  TestResult result(const tested_sample& sample, const split_plan& plan, const BatchOptions& options, const Statistics& statistics) const {
+    std::vector<const value*> row_of;
+    for (index_t u = 0; u < rows(); ++u) row_of.push_back(triangle_.data() + u * (u - 1) / 2);
+    row_of.insert(row_of.end(), sample.rows.begin(), sample.rows.end());
+    const detail::row_pairs<value> pairs{row_of.data()};
+    std::vector<double> unused;
+    return conclusion(plan, static_cast<index_t>(sample.rows.size()), options, {statistics(pairs, sample.table), sample.tolerance}, unused);
+  }
+  // Samples first ... last - 1 of a chunk, all of one size; result(t): where that of sample t goes.
+  template <class B, class Result>
+  void test_shared(const B& on, const detail::sample_values<value>& values, std::size_t first, std::size_t last, const layout& lay,
+                   const BatchOptions& options, std::vector<std::vector<double>>& found, const Result& result) const {
+    const index_t n = values.rows(first);
+    const split_plan plan(n, rows(), options, options.first_test);
+    std::vector<tested_sample> each(last - first);
+    if (found.size() < each.size()) found.resize(each.size());
+    on.for_each(static_cast<index_t>(each.size()), [&](index_t i) {
+      const auto s = static_cast<std::size_t>(i);
+      each[s] = tabulate(values, first + s, lay);
+      found[s].resize(static_cast<std::size_t>(plan.columns.columns()));
+    });
+    detail::evaluate_shared(on, std::span<const tested_sample>(each), triangle_.data(), rows(), options.estimator, plan.columns,
+                            plan.entry_of.data(), std::span(found).first(each.size()));
+    on.for_each(static_cast<index_t>(each.size()), [&](index_t i) {
+      const auto s = static_cast<std::size_t>(i);
+      result(first + s) = conclusion(plan, n, options, {std::move(found[s]), each[s].tolerance}, found[s]);
+    });
   }
 
   void check(std::span<const samples<T>> each, const BatchOptions& options) const {
@@ -278,40 +247,43 @@ class SubsetReference {
     for (std::size_t s = 0; s < each.size(); ++s) {
       const std::string name = each.size() == 1 ? "x" : "samples[" + std::to_string(s) + "]";
       check_sample(each[s], name.c_str(), least);
-      detail::require(each[s].cols() == rows_.cols(), (name + ".cols()").c_str(), each[s].cols(),
-                      ("as many columns as the reference, " + std::to_string(rows_.cols())).c_str());
+      if (each[s].cols() != rows_.cols()) {
+        detail::reject((name + ".cols()").c_str(), each[s].cols(), "as many columns as the reference, " + std::to_string(rows_.cols()));
+      }
     }
   }
-  // Samples are taken together until they have about as many rows as the reference, so that its features are prepared once for all of them.
+  // The samples to take together, so that the reference's features are prepared once for all of them: two thousand rows, or fewer where the
+  // memory limit is near.
   template <class B>
-  std::size_t end_of_chunk(const B& on, std::span<const samples<T>> each, std::size_t first) const {
-    index_t count = each[first].rows();
-    require_memory(on, count);
-    std::size_t last = first + 1;
-    while (last < each.size() && count + each[last].rows() <= std::max<index_t>(256, rows()) &&
-           bytes(count + each[last].rows()) <= detail::memory_limit_of(on)) {
-      count += each[last++].rows();
+  std::span<const std::size_t> chunk_from(const B& on, std::span<const samples<T>> each, std::span<const std::size_t> order) const {
+    constexpr index_t most = 2048;
+    index_t count = 0;
+    double bytes = 0;
+    std::size_t taken = 0;
+    for (; taken < order.size(); ++taken) {
+      const index_t n = each[order[taken]].rows();
+      const double more = static_cast<double>(n) * static_cast<double>(rows() + n) * sizeof(value);
+      if (taken == 0) require_memory(on, more);
+      if (taken > 0 && (count + n > most || bytes + more > detail::memory_limit_of(on) / 2)) break;
+      count += n;
+      bytes += more;
     }
-    return last;
-  }
-  double bytes(index_t more) const {
-    const auto all = static_cast<double>(rows() + more);
-    return all * all * static_cast<double>(sizeof(value));
+    return order.first(taken);
   }
   template <class B>
-  void require_memory(const B& on, index_t more) const {
+  void require_memory(const B& on, double bytes) const {
     const double limit = detail::memory_limit_of(on);
-    if (bytes(more) > limit) {
-      throw memory_limit_exceeded("the Gram matrix of a reference and a sample", static_cast<std::uint64_t>(bytes(more)),
+    if (bytes > limit) {
+      throw memory_limit_exceeded("the kernel values of a reference and a sample", static_cast<std::uint64_t>(bytes),
                                   static_cast<std::uint64_t>(limit));
     }
   }
 
   K kernel_;
   matrix<T> rows_;
-  gram<value> gram_;
-  std::vector<double> sums_;  // of the rows of the Gram matrix, diagonal left out
-  double size_ = 0;           // the sum of |k| over it
+  std::vector<value> triangle_;          // of the Gram matrix: its strict lower part, row after row
+  std::vector<double> diagonal_, sums_;  // of the Gram matrix; of its rows, diagonal left out
+  double size_ = 0;                      // the sum of |k| over it
 };
 template <class B, sample_matrix R, kernel K>
 SubsetReference(const B&, const R&, K) -> SubsetReference<K, typename R::Scalar>;

@@ -183,6 +183,85 @@ TEST_CASE("a batch shares its draws only where asked, with draws enough, and say
   CHECK(message([&] { mmd::benjamini_hochberg(p, mmd::dependence_of(separate)); }).find("dependence::arbitrary") != std::string::npos);
 }
 
+TEMPLATE_TEST_CASE("samples that share draws get the p-values of the full test on these draws", "", float, double) {
+  using T = TestType;
+  const auto k = mmd::gaussian(1.1) + mmd::linear{};  // k(z, z) differs from row to row
+  for (const bool discrete : {false, true}) {
+    const auto make = [&](index_t rows, std::uint64_t seed) {
+      return discrete ? binary<T>(rows, 3, seed) : normal<T>(rows, 3, seed, 0.02 * double(seed));
+    };
+    const auto reference = make(20, 1);
+    const mmd::SubsetReference kept(mmd::cpu{}, reference, k);
+    std::vector<mmd::matrix<T>> data;
+    for (std::uint64_t s = 0; s < 19; ++s) data.push_back(make(4, 10 + s));  // more than a pack of them
+    for (const index_t rows : {2, 30, 20, 4, 9, 70, 30, 2}) data.push_back(make(rows, 50 + data.size()));
+    const std::vector<mmd::samples<T>> batch(data.begin(), data.end());
+    for (const auto which : {estimator::unbiased, estimator::biased}) {
+      const mmd::BatchOptions options{.permutations = 9999, .seed = 3, .first_test = 7, .estimator = which, .shared_draws = true};
+      const auto results = kept.test(mmd::cpu{}, batch, options);
+      auto separate = options;
+      separate.shared_draws = false;
+      for (std::size_t s = 0; s < data.size(); ++s) {
+        INFO("sample " << s << " of " << data[s].rows() << " rows, " << to_string(which) << ", discrete " << discrete);
+        const auto direct = kept.test(mmd::cpu{}, data[s], separate);
+        CHECK(results[s].p_value == direct.p_value);
+        CHECK(results[s].permutations == direct.permutations);
+        CHECK(results[s].tolerance == Approx(direct.tolerance).epsilon(1e-4));
+        double worst = 0;
+        for (std::size_t b = 0; b < direct.null.size(); ++b) worst = std::max(worst, std::abs(results[s].null[b] - direct.null[b]));
+        CHECK(worst <= direct.tolerance);
+        if (s % 9 != 0) continue;
+        const auto full =
+            PermutationTest{
+                {.permutations = 9999, .seed = 3, .estimator = which, .method = s == 18 ? method::full : method::automatic, .test = 7}}(
+                data[s], reference, k);
+        CHECK(results[s].p_value == full.p_value);
+      }
+      const auto one = kept.test(mmd::cpu{.threads = 1}, batch, options), seven = kept.test(mmd::cpu{.threads = 7}, batch, options);
+      for (std::size_t s = 0; s < data.size(); ++s) {
+        CHECK((one[s].null == results[s].null));
+        CHECK((seven[s].null == results[s].null));
+      }
+    }
+  }
+}
+
+TEST_CASE("a batch of more rows than are taken together gets the p-values of its samples alone") {
+  const auto reference = normal<float>(12, 1, 1);
+  const mmd::SubsetReference kept(mmd::cpu{}, reference, mmd::gaussian(1));
+  std::vector<mmd::matrix<float>> data;
+  for (std::uint64_t s = 0; s < 330; ++s) data.push_back(normal<float>(3 + static_cast<index_t>(s % 9), 1, s));
+  data[40] = normal<float>(150, 1, 40);  // more than one panel
+  const std::vector<mmd::samples<float>> batch(data.begin(), data.end());
+  const auto together = kept.test(mmd::cpu{}, batch, {.permutations = 99});
+  const auto shared = kept.test(mmd::cpu{}, batch, {.permutations = 9999, .shared_draws = true});
+  for (std::size_t s = 0; s < data.size(); s += s % 10 == 0 ? 1 : 9) {
+    CHECK(together[s].p_value == kept.test(mmd::cpu{}, data[s], {.permutations = 99, .first_test = s}).p_value);
+    CHECK(shared[s].p_value == kept.test(mmd::cpu{}, data[s], {.permutations = 9999}).p_value);
+  }
+}
+
+TEST_CASE("a batch keeps its draws only where asked") {
+  const auto reference = normal<float>(40, 2, 1), a = normal<float>(5, 2, 2), b = normal<float>(5, 2, 3);
+  const mmd::SubsetReference kept(mmd::cpu{}, reference, mmd::gaussian(1));
+  for (const bool shared : {false, true}) {
+    mmd::BatchOptions options{.permutations = 9999, .shared_draws = shared};
+    const std::vector<mmd::samples<float>> both{a, b};
+    const auto with = kept.test(mmd::cpu{}, both, options);
+    options.keep_null = false;
+    const auto without = kept.test(mmd::cpu{}, both, options);
+    for (std::size_t s = 0; s < 2; ++s) {
+      CHECK(with[s].null.size() == 9999);
+      CHECK(without[s].null.empty());
+      CHECK(without[s].permutations == 9999);
+      CHECK(without[s].p_value == with[s].p_value);
+      CHECK(without[s].statistic == with[s].statistic);
+      CHECK(message([&] { without[s].threshold(0.05); }) ==
+            "mmd: null.size() = 0, expected the draws: a batch keeps them with keep_null = true");
+    }
+  }
+}
+
 TEST_CASE("a batch against a reference: the same bits for any number of threads, progress, and a memory limit") {
   const auto reference = normal<float>(300, 2, 1);
   const mmd::SubsetReference kept(mmd::cpu{}, reference, mmd::gaussian(1));

@@ -47,6 +47,24 @@ inline unit_table tabulate(const block_sums& blocks, index_t movable, const std:
   return out;
 }
 
+// The chosen side of one split.
+inline side_sums side_of(const table_pairs<double>& pairs, const unit_table& table, const position_set& chosen) {
+  side_sums out = table.fixed;
+  std::vector<index_t> before;
+  chosen.for_each([&](index_t u) {
+    const auto p = static_cast<std::size_t>(u);
+    double inside = 0;
+    for (const index_t v : before) inside += pairs.row(u)[v];
+    const auto value = [p](const position_sums& of) { return of.mean() + (of.constant() ? 0 : of.deviation(p)); };
+    out.size += value(table.size);
+    out.inside += value(table.own) + 2 * inside;
+    out.entries += value(table.entries);
+    out.diagonal += value(table.diagonal);
+    before.push_back(u);
+  });
+  return out;
+}
+
 // One pass for the sums between the units of a pool (rows.order and unit_rows), then every column from the table.
 template <class T, class B, class K>
 evaluated_splits evaluate_blocks(const B& on, const K& k, const shuffled_pool<T>& pool, const std::vector<bool>& held_in,
@@ -63,12 +81,9 @@ evaluated_splits evaluate_blocks(const B& on, const K& k, const shuffled_pool<T>
   const index_t movable = columns.units();
   const unit_table table = tabulate(blocks, movable, held_in);
   const table_pairs<double> pairs{blocks.sums.data(), blocks.bins()};
-  position_set scratch(movable);
-  std::vector<std::int32_t> observed;
-  columns.read(0, scratch, observed);
-  const side_sums side = table.side(pairs.inside(observed), observed);
+  const side_sums observed = side_of(pairs, table, columns.observed());
   return {evaluate_table(on, pairs, table, pool.which, columns),
-          observed_tolerance<T>(on, k, pool.samples_as_given, one_sign, table.all, side)};
+          observed_tolerance<T>(on, k, pool.samples_as_given, one_sign, table.all, observed)};
 }
 
 }  // namespace MMD_ISA

@@ -43,6 +43,7 @@ class position_set {
   explicit position_set(index_t size) : words_(static_cast<std::size_t>((size + 63) / 64)) {}
   void clear() { std::fill(words_.begin(), words_.end(), 0); }
   void insert(index_t i) { words_[static_cast<std::size_t>(i / 64)] |= std::uint64_t{1} << (i % 64); }
+  const std::vector<std::uint64_t>& words() const { return words_; }  // position 64 w + k is bit k of word w
   bool contains(index_t i) const { return words_[static_cast<std::size_t>(i / 64)] >> (i % 64) & 1; }
   template <class F>
   void for_each(F&& f) const {
@@ -71,13 +72,11 @@ class split_columns {
   index_t chosen() const { return chosen_; }
   index_t columns() const { return static_cast<index_t>(columns_); }
   const position_set& observed() const { return observed_; }
+  std::uint64_t seed() const { return seed_; }
+  std::uint64_t test() const { return test_; }
+  bool enumerated() const { return enumerate_; }
 
-  // The chosen positions of a column, ascending; `scratch` is a set of `units` positions.
-  void read(index_t column, position_set& scratch, std::vector<std::int32_t>& chosen) const {
-    get(column, scratch);
-    chosen.clear();
-    scratch.for_each([&](index_t u) { chosen.push_back(static_cast<std::int32_t>(u)); });
-  }
+  // The chosen positions of a column.
   void get(index_t column, position_set& out) const {
     if (column == 0) {
       out = observed_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "mmd/core/half.hpp"
+#include "mmd/engine/pooled.hpp"
 #include "mmd/inference/permutation/splits.hpp"
 #include "mmd/inference/result.hpp"
 
@@ -26,11 +27,25 @@ struct side_sums {
   double size = 0, inside = 0, entries = 0, diagonal = 0;
 };
 
-// MMD^2 of the split: A x B and B x B follow from A x A, A x everything and the total.
+// What the sums within A, within B and across count in MMD^2, n and m rows on the sides.
+struct split_weights {
+  double chosen, other, across;
+  split_weights(estimator e, double n, double m) : chosen(1 / (n * n)), other(1 / (m * m)), across(2 / (n * m)) {
+    if (e == estimator::unbiased) {
+      chosen = 1 / (n * (n - 1));
+      other = 1 / (m * (m - 1));
+    }
+  }
+};
+// MMD^2 of a split, or of a pack of splits: A x B and B x B follow from A x A, A x everything and the total.
+template <class V>
+V split_statistic(estimator e, const split_weights& w, V all_entries, V all_diagonal, V inside, V entries, V diagonal) {
+  const V across = entries - inside, other = all_entries - V(2) * entries + inside;
+  if (e == estimator::unbiased) return V(w.chosen) * inside + V(w.other) * other - V(w.across) * across;
+  return V(w.chosen) * (inside + diagonal) + V(w.other) * (other + all_diagonal - diagonal) - V(w.across) * across;
+}
 inline double split_statistic(estimator e, const pool_sums& all, const side_sums& a) {
-  const double n = a.size, m = all.size - a.size, across = a.entries - a.inside, other = all.entries - 2 * a.entries + a.inside;
-  if (e == estimator::unbiased) return a.inside / (n * (n - 1)) + other / (m * (m - 1)) - 2 * across / (n * m);
-  return (a.inside + a.diagonal) / (n * n) + (other + all.diagonal - a.diagonal) / (m * m) - 2 * across / (n * m);
+  return split_statistic(e, split_weights(e, a.size, all.size - a.size), all.entries, all.diagonal, a.inside, a.entries, a.diagonal);
 }
 
 // The tie tolerance: 32 eps (S_xx / (n (n-1)) + S_yy / (m (m-1)) + 2 S_xy / (n m)), S the sums of |k| over the observed split.
@@ -47,28 +62,39 @@ struct evaluated_splits {
   double tolerance = 0;
 };
 
+// The sum of f(v) in eight chains, so that the additions overlap.
+template <class F>
+double sum_in_lanes(const std::vector<double>& values, F&& f) {
+  constexpr std::size_t lanes = 8;
+  double lane[lanes] = {}, sum = 0;
+  const std::size_t whole = values.size() / lanes * lanes;
+  for (std::size_t i = 0; i < whole; i += lanes) {
+    for (std::size_t l = 0; l < lanes; ++l) lane[l] += f(values[i + l]);
+  }
+  for (std::size_t i = whole; i < values.size(); ++i) sum += f(values[i]);
+  for (const double part : lane) sum += part;
+  return sum;
+}
+
 // The part of a result that follows from the statistics alone.
 inline void conclude(TestResult& out, evaluated_splits splits) {
+  if (!all_finite(splits.values.data(), static_cast<index_t>(splits.values.size()), 1)) {
+    const double bad = *std::find_if_not(splits.values.begin(), splits.values.end(), [](double v) { return std::isfinite(v); });
+    reject("statistic", bad, "a finite number: some value of the kernel on these rows is not finite");
+  }
   out.statistic = splits.values.front();
   out.tolerance = splits.tolerance;
-  for (const double v : splits.values) {
-    require(std::isfinite(v), "statistic", v, "a finite number: some value of the kernel on these rows is not finite");
-  }
-  out.null.assign(splits.values.begin() + 1, splits.values.end());
+  out.null = std::move(splits.values);
+  out.null.erase(out.null.begin());
   out.permutations = static_cast<index_t>(out.null.size());
-  const double bar = out.statistic - out.tolerance, draws = static_cast<double>(out.permutations);
-  index_t reached = 1;
-  double mean = 0, squares = 0, lowest = out.statistic, highest = out.statistic;
-  for (const double v : out.null) {
-    reached += v >= bar;
-    mean += v / draws;
-    lowest = std::min(lowest, v);
-    highest = std::max(highest, v);
-  }
-  for (const double v : out.null) squares += (v - mean) * (v - mean) / draws;
-  out.p_value = static_cast<double>(reached) / (draws + 1);
-  const double spread = std::sqrt(squares);
-  if (highest - lowest <= out.tolerance) {
+  const double bar = out.statistic - out.tolerance, draws = static_cast<double>(out.permutations), share = 1 / draws;
+  const auto reached = std::count_if(out.null.begin(), out.null.end(), [bar](double v) { return v >= bar; });
+  out.p_value = static_cast<double>(1 + reached) / (draws + 1);
+  const double mean = sum_in_lanes(out.null, [=](double v) { return v * share; });
+  const double spread = std::sqrt(sum_in_lanes(out.null, [=](double v) { return (v - mean) * (v - mean) * share; }));
+  if (out.tolerance < spread / 100) return;
+  const auto [lowest, highest] = std::minmax_element(out.null.begin(), out.null.end());
+  if (std::max(*highest, out.statistic) - std::min(*lowest, out.statistic) <= out.tolerance) {
     out.warnings.push_back(
         "every split has the same statistic within rounding: the samples are constant, or the kernel cannot tell their "
         "rows apart");
@@ -97,25 +123,24 @@ double blocked_sum(index_t count, Value&& value) {
 class position_sums {
  public:
   position_sums() = default;
+  // The same number at each of `count` positions.
+  position_sums(index_t count, double value) : total_(static_cast<double>(count) * value), mean_(value) {}
   explicit position_sums(std::vector<double> values) : deviation_(std::move(values)) {
     total_ = blocked_sum(static_cast<index_t>(deviation_.size()), [&](index_t i) { return deviation_[static_cast<std::size_t>(i)]; });
-    const bool equal = std::all_of(deviation_.begin(), deviation_.end(), [&](double v) { return v == deviation_.front(); });
-    mean_ = equal ? deviation_.front() : total_ / static_cast<double>(deviation_.size());
+    constant_ = std::all_of(deviation_.begin(), deviation_.end(), [&](double v) { return v == deviation_.front(); });
+    mean_ = constant_ ? deviation_.front() : total_ / static_cast<double>(deviation_.size());
     for (double& v : deviation_) v -= mean_;
   }
   double total() const { return total_; }
   double mean() const { return mean_; }
+  bool constant() const { return constant_; }  // then no deviation need be read
   double deviation(std::size_t p) const { return deviation_[p]; }
-  // Over these positions, in this order.
-  double over(const std::vector<std::int32_t>& chosen) const {
-    const auto sum = blocked_sum(static_cast<index_t>(chosen.size()),
-                                 [&](index_t i) { return deviation_[static_cast<std::size_t>(chosen[static_cast<std::size_t>(i)])]; });
-    return static_cast<double>(chosen.size()) * mean_ + sum;
-  }
+  const double* deviations() const { return deviation_.data(); }
 
  private:
   std::vector<double> deviation_;
   double total_ = 0, mean_ = 0;
+  bool constant_ = true;
 };
 
 // What one call may take: the backend's limit where it has one.
