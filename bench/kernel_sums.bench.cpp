@@ -1,67 +1,46 @@
 // SPDX-License-Identifier: MIT
-// One pass over all pairs of N pooled rows with the row sums that every estimator needs, against Eigen's full product Z Z' of the same
-// shape, which is the least that a plain implementation would compute (`eigen/own`: how many times longer Eigen takes). FLOP/s counts 2 d a
-// pair.
-#include "mmd/backends/cpu.hpp"
-#include "mmd/kernels/algebra.hpp"
-#include "support/bench.hpp"
+// Kernel sums of every basic kernel over the grid of sizes.
+#include "support/kernel_sums.hpp"
 
 namespace {
 
-using mmd::index_t;
-
-struct one_gaussian {
-  static auto make(double s) { return mmd::gaussian(s); }
-};
-struct five_gaussians {
-  static auto make(double s) {
-    return mmd::mixture(mmd::gaussian(s / 2), mmd::gaussian(s / 1.4), mmd::gaussian(s), mmd::gaussian(1.4 * s), mmd::gaussian(2 * s));
+// Samples that are stored in 16 bits and computed with as floats.
+template <class S>
+void add_stored_as(const std::string& type) {
+  for (const bench::index_t d : {64, 768}) {
+    const bench::index_t n = 10000;
+    bench::add(bench::at("kernel_sums/gaussian/" + type, {{"N", n}, {"d", d}}), [=](bench::State& state) {
+      const auto from = bench::rows<float>(n, d);
+      std::vector<S> stored;
+      for (bench::index_t i = 0; i < n * d; ++i) stored.push_back(S(from.data()[i]));
+      const double h = bench::bandwidth_for(d);
+      bench::kernel_sums(state, mmd::gaussian(h), mmd::samples<S>(stored.data(), n, d, d, 1), {.flops = 2 * static_cast<double>(d)},
+                         mmd::gaussian(h));
+    });
   }
-};
-struct inverse_multiquadric {
-  static auto make(double s) { return mmd::inverse_multiquadric(s); }
-};
-struct laplace {
-  static auto make(double s) { return mmd::laplace(s * s); }
-};
-struct energy {
-  static auto make(double) { return mmd::energy(); }
-};
-
-template <class T, class Kernel>
-void kernel_sums(benchmark::State& state) {
-  const index_t n = state.range(0), d = state.range(1);
-  const auto x = bench::normal_rows<T>(n / 2, d, 1), y = bench::normal_rows<T>(n - n / 2, d, 2);
-  bench::rows<T> z(n, d), product(n, n);
-  z << x, y;
-  const auto kernel = Kernel::make(std::sqrt(static_cast<double>(d)));
-  bench::race(
-      state, "eigen/own",
-      [&] {
-        mmd::row_sums sums;
-        benchmark::DoNotOptimize(mmd::cpu{}.reduce(kernel, mmd::pool(x, y), sums));
-        benchmark::DoNotOptimize(sums.sums.data());
-      },
-      [&] {
-        product.noalias() = z * z.transpose();
-        benchmark::DoNotOptimize(product.data());
-      });
-  const double pairs = 0.5 * static_cast<double>(n) * static_cast<double>(n - 1);
-  bench::rates(state, pairs, 2 * static_cast<double>(d));
 }
-
-void all_sizes(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"N", "d"})->ArgsProduct({{2000, 10000}, {16, 64, 384, 768}})->UseManualTime()->Unit(benchmark::kMillisecond);
-}
-void small_sizes(benchmark::internal::Benchmark* b) {
-  b->ArgNames({"N", "d"})->ArgsProduct({{2000}, {16, 64, 384}})->UseManualTime()->Unit(benchmark::kMillisecond);
-}
-
-BENCHMARK(kernel_sums<float, one_gaussian>)->Apply(all_sizes);
-BENCHMARK(kernel_sums<float, five_gaussians>)->Apply(all_sizes);
-BENCHMARK(kernel_sums<double, one_gaussian>)->Apply(small_sizes);
-BENCHMARK(kernel_sums<float, inverse_multiquadric>)->Apply(small_sizes);
-BENCHMARK(kernel_sums<float, energy>)->Apply(small_sizes);
-BENCHMARK(kernel_sums<float, laplace>)->Apply(small_sizes);
 
 }  // namespace
+
+void bench::cases() {
+  const auto distance = [](index_t, double d) { return pair_cost{.flops = 2 * d}; };
+  const auto basic = [&](const std::string& name, auto at_bandwidth, bool whole = false) {
+    add_grid(
+        name, whole, [=](const auto& x) { return at_bandwidth(bandwidth_for(x.cols())); }, distance,
+        [=](double d) { return at_bandwidth(std::sqrt(d)); });
+  };
+  basic(
+      "gaussian", [](double h) { return mmd::gaussian(h); }, true);
+  basic("inverse_multiquadric", [](double h) { return mmd::inverse_multiquadric(h); });
+  basic("rational_quadratic", [](double h) { return mmd::rational_quadratic(h, 1.5); });
+  basic("matern32", [](double h) { return mmd::matern32(h); });
+  basic("matern52", [](double h) { return mmd::matern52(h); });
+  basic("energy", [](double) { return mmd::energy{}; });
+  basic("polynomial", [](double h) { return mmd::polynomial(3, 1 / h / h, 1); });
+  basic("linear", [](double) { return mmd::linear{}; });
+  add_grid(
+      "laplace", false, [](const auto& x) { return mmd::laplace(static_cast<double>(x.cols())); },
+      [](index_t, double d) { return pair_cost{.l1_flops = 2 * d}; }, [](double d) { return mmd::laplace(d); });
+  add_stored_as<mmd::float16>("float16");
+  add_stored_as<mmd::bfloat16>("bfloat16");
+}

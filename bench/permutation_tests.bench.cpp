@@ -1,79 +1,73 @@
 // SPDX-License-Identifier: MIT
-// Permutation tests: full and binned against Eigen's products of the same shape, Z Z' and then K S for the N x (B + 1) labels S; many small
-// tests against one reference; many small tests on one Gram matrix.
-#include "mmd/backends/cpu.hpp"
-#include "mmd/inference/gram_tests.hpp"
+// Permutation tests by every method, over the number of draws B.
+#include <span>
+
+#include "mmd/inference/clustered_permutation_test.hpp"
 #include "mmd/inference/permutation_test.hpp"
-#include "mmd/inference/subset_reference.hpp"
-#include "support/bench.hpp"
+#include "support/kernel_sums.hpp"
 
 namespace {
 
-using mmd::index_t;
+using bench::index_t;
+using bench::State;
 
-template <mmd::method how>
-void permutation_test(benchmark::State& state) {
-  const index_t n = state.range(0), d = 64, draws = state.range(1);
-  const auto x = bench::normal_rows<float>(n / 2, d, 1), y = bench::normal_rows<float>(n - n / 2, d, 2);
-  bench::rows<float> z(n, d), product(n, n), labels = bench::rows<float>::Zero(n, draws + 1), sums(n, draws + 1);
-  z << x, y;
-  labels.topRows(n / 2).setOnes();
-  const mmd::PermutationTest test({.permutations = draws, .method = how});
-  bench::race(
-      state, "eigen/own", [&] { benchmark::DoNotOptimize(test(x, y, mmd::gaussian(8)).p_value); },
-      [&] {
-        product.noalias() = z * z.transpose();
-        sums.noalias() = product * labels;
-        benchmark::DoNotOptimize(sums.data());
-      });
-  const double pairs = 0.5 * static_cast<double>(n) * static_cast<double>(n - 1);
-  bench::rates(state, pairs, 2.0 * static_cast<double>(d + (how == mmd::method::full ? draws + 1 : 0)));
+// flops: of the products, two a multiply-add; 0 where the work is look-ups.
+void add(mmd::method how, index_t n, index_t m, index_t d, index_t draws, double flops) {
+  bench::add(bench::at("permutation_test/" + std::string(mmd::to_string(how)), {{"n", n}, {"m", m}, {"d", d}, {"B", draws}}),
+             [=](State& state) {
+               const auto x = bench::rows<float>(n, d), y = bench::rows<float>(m, d, n * d);
+               const mmd::PermutationTest test({.permutations = draws, .method = how});
+               const mmd::gaussian k(bench::bandwidth_for(d));
+               const double time = bench::measure(state, [&] { benchmark::DoNotOptimize(test(x, y, k).p_value); });
+               bench::work w{.pairs = bench::pairs_of(n + m)};
+               if (flops > 0) {
+                 w.flops = flops;
+                 w.value_seconds = w.pairs / bench::value_rate<float>(k);
+               }
+               bench::rates<float>(state, w, time);
+               state.counters["draws/s"] = static_cast<double>(draws) / time;
+             });
 }
-BENCHMARK(permutation_test<mmd::method::full>)
-    ->ArgNames({"N", "B"})
-    ->ArgsProduct({{1000, 4000, 10000}, {999}})
-    ->UseManualTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(permutation_test<mmd::method::binned>)
-    ->ArgNames({"N", "B"})
-    ->ArgsProduct({{4000, 10000}, {999}})
-    ->UseManualTime()
-    ->Unit(benchmark::kMillisecond);
-
-// Documents of n sentences against a kept reference.
-void tests_against_a_reference(benchmark::State& state) {
-  const index_t n = state.range(0), reference_rows = state.range(1), d = 64, count = 200;
-  const auto reference = bench::normal_rows<float>(reference_rows, d, 1), all = bench::normal_rows<float>(n * count, d, 2);
-  std::vector<mmd::samples<float>> documents;
-  for (index_t i = 0; i < count; ++i) documents.push_back(mmd::samples<float>(all).middle_rows(i * n, n));
-  const mmd::cpu on;
-  const mmd::SubsetReference kept(on, reference, mmd::gaussian(8));
-  for (auto _ : state) benchmark::DoNotOptimize(kept.test(on, documents, {.permutations = 999}).data());
-  state.counters["tests/s"] = benchmark::Counter(static_cast<double>(count), benchmark::Counter::kIsIterationInvariantRate);
+void full(index_t n, index_t d, index_t draws) {
+  add(mmd::method::full, n / 2, n / 2, d, draws, 2 * bench::pairs_of(n) * static_cast<double>(d + draws + 1));
 }
-BENCHMARK(tests_against_a_reference)
-    ->ArgNames({"n", "R"})
-    ->ArgsProduct({{5, 20}, {100, 1000}})
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-
-// Groups of g against references of 100, drawn from one pool: simulations of level and power.
-void tests_on_a_gram_matrix(benchmark::State& state) {
-  const index_t g = state.range(0), pool = 500, count = 500;
-  const auto x = bench::normal_rows<float>(pool, 64, 1);
-  const mmd::cpu on;
-  mmd::gram<float> gram;
-  mmd::layout lay = on.reduce(mmd::gaussian(8), mmd::pooled<float>{{mmd::samples<float>(x)}}, gram);
-  mmd::matrix<float> k(pool, pool, gram.values);
-  for (index_t i = 0; i < pool; ++i) k(i, i) = static_cast<float>(lay.diagonal[static_cast<std::size_t>(i)]);
-  std::vector<mmd::IndexSets> tests;
-  for (index_t t = 0; t < count; ++t) {
-    const auto order = mmd::random_stream(1, mmd::purpose::user, static_cast<std::uint64_t>(t)).permutation(pool);
-    tests.push_back({{order.begin(), order.begin() + g}, {order.begin() + g, order.begin() + g + 100}});
-  }
-  for (auto _ : state) benchmark::DoNotOptimize(mmd::gram_subset_tests(on, k, tests, {.permutations = 999}).data());
-  state.counters["tests/s"] = benchmark::Counter(static_cast<double>(count), benchmark::Counter::kIsIterationInvariantRate);
+void binned(index_t n, index_t d, index_t draws) {
+  add(mmd::method::binned, n / 2, n / 2, d, draws,
+      2 * bench::pairs_of(n) * static_cast<double>(d) + 2 * 128.0 * 256 * static_cast<double>(draws));
 }
-BENCHMARK(tests_on_a_gram_matrix)->ArgName("g")->Arg(5)->Arg(10)->Arg(20)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
+
+void bench::cases() {
+  for (const index_t draws : {199, 999, 9999, 100'000}) {
+    full(1000, 64, draws);
+    if (draws <= 9999) full(4000, 64, draws);
+    if (draws <= 999) full(10000, 64, draws);
+  }
+  full(10000, 768, 999);
+  for (const index_t draws : {199, 999, 9999, 100'000, 1'000'000}) {
+    binned(10000, 64, draws);
+    if (draws <= 999) binned(10000, 768, draws);
+  }
+  for (const index_t draws : {199, 999, 9999, 100'000}) {
+    ::add(mmd::method::subset, 20, 500, 64, draws, 0);
+    if (draws <= 9999) ::add(mmd::method::subset, 200, 4000, 64, draws, 0);
+  }
+  ::add(mmd::method::enumerate, 8, 8, 64, 12'869, 0);
+  ::add(mmd::method::enumerate, 10, 10, 64, 184'755, 0);
+  ::add(mmd::method::full, 10, 12, 20, 199, 0);  // what a small test costs beside its work
+
+  bench::add("permutation_test/clustered/clusters:200/n:1000/m:1000/d:64/B:999", [](State& state) {
+    const auto x = rows<float>(1000, 64), y = rows<float>(1000, 64, 64000);
+    std::vector<index_t> of_x, of_y;
+    for (index_t i = 0; i < 1000; ++i) {
+      of_x.push_back(i / 10);
+      of_y.push_back(100 + i / 10);
+    }
+    const mmd::ClusteredPermutationTest test({.permutations = 999});
+    const double time = measure(state, [&] {
+      benchmark::DoNotOptimize(test(x, y, std::span<const index_t>(of_x), std::span<const index_t>(of_y), mmd::gaussian(8)).p_value);
+    });
+    state.counters["draws/s"] = 999 / time;
+  });
+}

@@ -1,50 +1,57 @@
 // SPDX-License-Identifier: MIT
-// A training step: batches of 200 and 200 rows of 384 features through a perceptron 384-256-128, the objective of MMD-MP, its gradient and
-// Adam. `eigen/own`: Eigen's five products of the network alone over the whole step.
-#include "mmd/backends/cpu.hpp"
-#include "mmd/learning/trainer.hpp"
-#include "support/bench.hpp"
+// A step of training a deep kernel (batches, network, the objective of MMD-MP, its gradient, Adam), and the network alone.
+#include "support/training.hpp"
+
+#include "mmd/learning/perceptron.hpp"
+#include "support/limits.hpp"
 
 namespace {
 
-using mmd::index_t;
+using bench::index_t;
+using bench::State;
 
 template <class T>
-void training_step(benchmark::State& state) {
-  constexpr index_t d = 384, hidden = 256, output = 128, batch = 200, steps = 50;
-  const auto x = bench::normal_rows<T>(1000, d, 1);
-  const bench::rows<T> y = bench::normal_rows<T>(1000, d, 2).array() + T(0.1);
-  // The start (standardiser, medians) is the same for both; what is left over is `steps` steps.
-  const auto seconds_of = [&](index_t count) {
-    const mmd::MmdMpTrainer trainer{{.steps = count, .batch = batch, .hidden = {hidden}, .output = output, .input_dropout = 0}};
-    return bench::seconds([&] { benchmark::DoNotOptimize(trainer.fit(x, y).history.objective.data()); });
-  };
-  bench::rows<T> rows = bench::normal_rows<T>(2 * batch, d, 3), w1(d, hidden), w2(hidden, output), h(2 * batch, hidden),
-                 o(2 * batch, output);
-  w1.setConstant(T(0.01));
-  w2.setConstant(T(0.01));
-  double best_step = 1e9, best_products = 1e9;
-  for (auto _ : state) {
-    const double step = (seconds_of(steps + 5) - seconds_of(5)) / static_cast<double>(steps);
-    state.SetIterationTime(step);
-    best_step = std::min(best_step, step);
-    best_products = std::min(best_products, bench::seconds([&] {
-                               h.noalias() = rows * w1;
-                               o.noalias() = h * w2;
-                               w2.noalias() = h.transpose() * o;
-                               h.noalias() = o * w2.transpose();
-                               w1.noalias() = rows.transpose() * h;
-                               benchmark::DoNotOptimize(w1.data());
-                               w1.setConstant(T(0.01));
-                               w2.setConstant(T(0.01));
-                             }));
+void add_steps() {
+  for (const index_t d : {669, 768}) {
+    for (const index_t batch : {64, 200, 256, 512, 1024}) {
+      bench::add(bench::at(std::string("training_step/") + bench::name_of<T>, {{"d", d}, {"batch", batch}}), [=](State& state) {
+        const bench::training_run<T> run(d, batch);
+        double step = 0;
+        bench::reset_peak();
+        const auto before = bench::memory_now();
+        for ([[maybe_unused]] auto _ : state) {
+          step = run.step_seconds(0, 8);
+          step = run.step_seconds(0, static_cast<index_t>(std::clamp((bench::quick ? 0.1 : 0.3) / step, 8.0, 60.0)));
+          state.SetIterationTime(step);
+        }
+        state.counters["peak_bytes"] = static_cast<double>(bench::memory_peak()) - static_cast<double>(before);
+        bench::rates<T>(state, {.flops = run.flops()}, step);
+      });
+    }
   }
-  state.counters["eigen/own"] = best_products / best_step;
-  const double weights = static_cast<double>(d * hidden + hidden * output);
-  state.counters["FLOP/s"] =
-      benchmark::Counter(6 * weights * 2 * static_cast<double>(batch), benchmark::Counter::kIsIterationInvariantRate);
 }
-BENCHMARK(training_step<float>)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(training_step<double>)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+template <class T>
+void add_forward() {
+  for (const index_t d : {669, 768}) {
+    bench::add(bench::at(std::string("perceptron_forward/") + bench::name_of<T>, {{"rows", 10000}, {"d", d}}), [=](State& state) {
+      const index_t n = 10000, hidden = 256, output = 128;
+      const mmd::Perceptron<T> network({d, hidden, output}, 1);
+      const auto x = bench::rows<T>(n, d);
+      const mmd::cpu on;
+      const double time = bench::measure(state, [&] { benchmark::DoNotOptimize(network(on, x).data()); });
+      const double flops = 2 * static_cast<double>(n) * static_cast<double>(d * hidden + hidden * output);
+      bench::rates<T>(state, {.flops = flops, .bytes = static_cast<double>(n * d) * sizeof(T)}, time);
+      state.counters["texts/s"] = static_cast<double>(n) / time;
+    });
+  }
+}
 
 }  // namespace
+
+void bench::cases() {
+  add_steps<float>();
+  add_steps<double>();
+  add_forward<float>();
+  add_forward<double>();
+}

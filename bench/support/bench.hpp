@@ -1,33 +1,84 @@
 // SPDX-License-Identifier: MIT
-// What the benchmarks share: samples, and two candidates timed in turn in one run, so that their ratio holds on a machine that does other
-// things as well.
+// What the benchmarks share: samples, a clock, peak memory, and the figures of each case.
 #pragma once
 
 #include <benchmark/benchmark.h>
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <chrono>
-#include <limits>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
-#include "mmd/core/config.hpp"
+#include "mmd/backends/cpu.hpp"
+#include "mmd/core/matrix.hpp"
 #include "mmd/core/philox.hpp"
 
 namespace bench {
 
-// Every report names the instruction set.
-inline const bool named = (benchmark::AddCustomContext("mmd_isa", mmd::isa), true);
+using mmd::index_t;
+using mmd::samples;
+using State = benchmark::State;
+
+// ---- support/main.cpp
+// Every program defines it: registers its cases.
+void cases();
+// `--quick`: the sizes named in docs/performance.md, fewer runs.
+extern bool quick;
+// The process's memory now, and the largest since `reset_peak`, in bytes.
+std::uint64_t memory_now();
+std::uint64_t memory_peak();
+void reset_peak();
+// As many as the library uses by default.
+int threads();
+// Says in the report for which instruction set the cases were compiled.
+void set_isa(const char* isa);
 
 template <class T>
-using rows = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+inline constexpr const char* name_of = sizeof(T) == 4 ? "float" : "double";
 
+inline std::string at(const std::string& name, std::initializer_list<std::pair<const char*, index_t>> arguments) {
+  std::string all = name;
+  for (const auto& [key, value] : arguments) all += std::string("/") + key + ":" + std::to_string(value);
+  return all;
+}
+
+template <class F>
+void add(const std::string& name, F f) {
+  set_isa(mmd::isa);
+  benchmark::RegisterBenchmark(name.c_str(), std::move(f))->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
+}
+
+// n x d values of mean 0 and variance 1, from value number `first` on. All samples of a type are views of one block, which stays.
 template <class T>
-rows<T> normal_rows(mmd::index_t n, mmd::index_t d, std::uint64_t seed) {
-  mmd::random_stream random(seed, mmd::purpose::user);
-  rows<T> x(n, d);
-  for (T& v : x.reshaped()) v = static_cast<T>(random.normal());
-  return x;
+samples<T> rows(index_t n, index_t d, index_t first = 0) {
+  constexpr index_t chunk = index_t{1} << 18;
+  static std::vector<std::vector<T>> blocks;  // each larger than the one before; views of the last few stay valid
+  const index_t needed = first + n * d;
+  if (blocks.empty() || static_cast<index_t>(blocks.back().size()) < needed) {
+    std::vector<T> block(static_cast<std::size_t>((needed + chunk - 1) / chunk * chunk));
+    mmd::cpu{}.for_each(static_cast<index_t>(block.size()) / chunk, [&](index_t part) {
+      mmd::random_stream random(1, mmd::purpose::user, static_cast<std::uint64_t>(part));
+      for (index_t i = part * chunk; i < (part + 1) * chunk; ++i) {
+        block[static_cast<std::size_t>(i)] = static_cast<T>(3.4641016151377544 * (random.uniform() - 0.5));
+      }
+    });
+    if (blocks.size() == 4) blocks.erase(blocks.begin());
+    blocks.push_back(std::move(block));
+  }
+  return {blocks.back().data() + first, n, d, d, 1};
+}
+// The same as a matrix of its own, with another mean.
+template <class T>
+mmd::matrix<T> shifted_rows(index_t n, index_t d, T shift = 0, index_t first = 0) {
+  const samples<T> from = rows<T>(n, d, first);
+  mmd::matrix<T> to(n, d);
+  for (index_t i = 0; i < to.size(); ++i) to.data()[i] = from.data()[i] + shift;
+  return to;
 }
 
 template <class F>
@@ -37,24 +88,58 @@ double seconds(F&& f) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Runs `own` and `other` in turn. The time reported is own's; the counter `name` is the best time of other over the best time of own.
-template <class Own, class Other>
-void race(benchmark::State& state, const char* name, Own&& own, Other&& other) {
-  double best_own = std::numeric_limits<double>::infinity(), best_other = best_own;
-  for (auto _ : state) {
-    const double t = seconds(own);
-    state.SetIterationTime(t);
-    best_own = std::min(best_own, t);
-    best_other = std::min(best_other, seconds(other));
-  }
-  state.counters[name] = best_other / best_own;
+inline double median_of(std::vector<double> times) {
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+  std::nth_element(times.begin(), middle, times.end());
+  return times.size() % 2 == 1 ? *middle : (*middle + *std::max_element(times.begin(), middle)) / 2;
 }
 
-// Rates for `pairs` pairs of samples an iteration, at `flops` floating-point operations a pair.
-inline void rates(benchmark::State& state, double pairs, double flops) {
-  using benchmark::Counter;
-  state.counters["pairs/s"] = Counter(pairs, Counter::kIsIterationInvariantRate);
-  state.counters["FLOP/s"] = Counter(pairs * flops, Counter::kIsIterationInvariantRate);
+// Whether a case that took `spent` seconds in `runs` runs is run again: until `budget` seconds are spent, and three times if that takes no
+// more than three times as long.
+inline bool again(double spent, int runs, double budget) { return runs < 200 && (spent < budget || (runs < 3 && spent < 3 * budget)); }
+inline double budget() { return quick ? 0.06 : 0.2; }
+
+// Runs the functions in turn, round by round, and reports the first one's median time; the median of each is returned. Where there is time
+// for more than one round, the first does not count. `peak_bytes`: of memory that the first run of the first one took beyond what was
+// there.
+inline std::vector<double> in_turn(State& state, const std::vector<std::function<void()>>& each, double limit = budget()) {
+  // Threads of one library that wait for work keep the cores busy for a while: the next one starts when they are asleep.
+  const auto pause = std::chrono::milliseconds(each.size() > 1 ? 50 : 0);
+  std::vector<std::vector<double>> times(each.size());
+  for ([[maybe_unused]] auto _ : state) {
+    reset_peak();
+    const std::uint64_t before = memory_now();
+    double spent = 0;
+    int rounds = 0;
+    do {
+      for (std::size_t i = 0; i < each.size(); ++i) {
+        std::this_thread::sleep_for(pause);
+        const double t = seconds(each[i]);
+        times[i].push_back(t);
+        spent += t + std::chrono::duration<double>(pause).count();
+        if (i == 0 && rounds == 0) {
+          const std::uint64_t after = memory_peak();
+          state.counters["peak_bytes"] = static_cast<double>(after > before ? after - before : 0);
+        }
+      }
+    } while (again(spent, ++rounds, limit));
+    for (auto& t : times) {
+      if (t.size() > 1) t.erase(t.begin());
+    }
+    state.SetIterationTime(median_of(times[0]));
+  }
+  std::vector<double> medians;
+  for (const auto& t : times) medians.push_back(median_of(t));
+  state.counters["min_s"] = *std::min_element(times[0].begin(), times[0].end());
+  state.counters["runs"] = static_cast<double>(times[0].size());
+  return medians;
 }
+// One function: its median time.
+template <class F>
+double measure(State& state, F&& f) {
+  return in_turn(state, {std::function<void()>(std::ref(f))})[0];
+}
+
+inline double pairs_of(index_t n) { return 0.5 * static_cast<double>(n) * static_cast<double>(n - 1); }
 
 }  // namespace bench
