@@ -6,7 +6,7 @@
 void bench::cases() {
   const auto in = []<class T>(std::type_identity<T>) {
     for (const index_t d : {16, 64, 384, 768}) {
-      const index_t n = quick ? 4000 : 10000;
+      const index_t n = 10000;
       add(at(std::string("instruction_sets/gaussian/") + name_of<T>, {{"N", n}, {"d", d}}), [=](State& state) {
         kernel_sums(state, mmd::gaussian(bandwidth_for(d)), rows<T>(n, d), {.flops = 2 * static_cast<double>(d)}, mmd::gaussian(8));
         state.counters["peak"] = register_peak<T>();

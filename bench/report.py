@@ -4,6 +4,7 @@
 
     report.py collect FOLDER SUMMARY   one compact file from Google Benchmark's reports in FOLDER
     report.py publish SUMMARY          keeps it as bench/results/<machine>.json, then as `write`
+    report.py large LINES              keeps what large_sample printed, one line a run, as bench/results/large-<machine>.json
     report.py write                    docs/performance.md and docs/performance/*.svg from bench/results/ (the newest machine's)
     report.py check                    exits 1 unless both are what `write` would make of the results
     report.py --self-test              makes a page of made-up results and checks that a changed figure is noticed
@@ -44,8 +45,7 @@ def made(folder):
     if isinstance(peers, dict):
         about = f"{peers.get('date', '')[:10]}: {peers['about']}" if peers.get("about") else peers.get("date", "")[:10]
         peers = peers["results"]
-    large = found["large"]
-    summary["large"] = large if isinstance(large, list) else large["results"]
+    summary["large"] = found["large"]
     r = kept.Results(summary)
     drawn = figures.figures(r)
     return page.page(TEMPLATE.read_text(encoding="utf-8"), r, peers, about, drawn), drawn
@@ -112,6 +112,11 @@ def main():
         summary = load(pathlib.Path(arguments[1]))
         folder.mkdir(exist_ok=True)
         kept.write(summary, folder / f"{summary['machine']['name']}.json")
+        write(folder, docs)
+    elif arguments[:1] == ["large"] and len(arguments) == 2:
+        runs = [json.loads(line) for line in pathlib.Path(arguments[1]).read_text(encoding="utf-8").splitlines()]
+        text = ",\n ".join(json.dumps(run) for run in runs)
+        (folder / f"large-{kept.machine()['name']}.json").write_text(f"[{text}]\n", encoding="utf-8")
         write(folder, docs)
     elif arguments == ["write"]:
         write(folder, docs)

@@ -99,12 +99,13 @@ inline double median_of(std::vector<double> times) {
 inline bool again(double spent, int runs, double budget) { return runs < 200 && (spent < budget || (runs < 3 && spent < 3 * budget)); }
 inline double budget() { return quick ? 0.06 : 0.2; }
 
+// Threads of one library that wait for work keep the cores busy for a while: the next library starts when they are asleep.
+inline void let_others_sleep() { std::this_thread::sleep_for(std::chrono::milliseconds(50)); }
+
 // Runs the functions in turn, round by round, and reports the first one's median time; the median of each is returned. Where there is time
 // for more than one round, the first does not count. `peak_bytes`: of memory that the first run of the first one took beyond what was
 // there.
 inline std::vector<double> in_turn(State& state, const std::vector<std::function<void()>>& each, double limit = budget()) {
-  // Threads of one library that wait for work keep the cores busy for a while: the next one starts when they are asleep.
-  const auto pause = std::chrono::milliseconds(each.size() > 1 ? 50 : 0);
   std::vector<std::vector<double>> times(each.size());
   for ([[maybe_unused]] auto _ : state) {
     reset_peak();
@@ -113,10 +114,10 @@ inline std::vector<double> in_turn(State& state, const std::vector<std::function
     int rounds = 0;
     do {
       for (std::size_t i = 0; i < each.size(); ++i) {
-        std::this_thread::sleep_for(pause);
+        if (each.size() > 1) spent += seconds(let_others_sleep);
         const double t = seconds(each[i]);
         times[i].push_back(t);
-        spent += t + std::chrono::duration<double>(pause).count();
+        spent += t;
         if (i == 0 && rounds == 0) {
           const std::uint64_t after = memory_peak();
           state.counters["peak_bytes"] = static_cast<double>(after > before ? after - before : 0);

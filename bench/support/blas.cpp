@@ -51,7 +51,7 @@ std::optional<double> rate_of(const library& from, const char* choice) {
     choose(from, choice);
     void* const opened = dlopen(from.file, RTLD_NOW | RTLD_LOCAL);
     if (opened == nullptr || gemm_of<float>(opened) == nullptr) _exit(1);
-    constexpr index_t n = 600, d = 400;
+    constexpr index_t n = 1000, d = 400;
     std::vector<float> z(n * d), c(n * n);
     for (index_t i = 0; i < n * d; ++i) z[static_cast<std::size_t>(i)] = static_cast<float>(i * 7919 % 1000) / 1000.0f - 0.5f;
     double best = 1e9;
@@ -157,6 +157,7 @@ const full_product<T>& fastest_product() {
     std::vector<double> time(products<T>().size(), 1e9);
     for (int round = 0; round < 4; ++round) {
       for (std::size_t i = 0; i < time.size(); ++i) {
+        let_others_sleep();
         time[i] = std::min(time[i], seconds([&] { products<T>()[i].run(n, n, d, z.data(), true, z.data(), c.data()); }));
       }
     }
