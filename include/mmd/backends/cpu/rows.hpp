@@ -15,12 +15,11 @@ namespace mmd {
 namespace detail {
 inline namespace MMD_ISA {
 
-// widen: out[k] = x[k], exactly, for the next eight values.
-inline constexpr int widened = 8;
-typedef std::uint16_t eight_halves __attribute__((vector_size(16)));
-typedef std::uint32_t eight_words __attribute__((vector_size(32)));
-typedef float eight_floats __attribute__((vector_size(32)));
-typedef double eight_doubles __attribute__((vector_size(64)));
+// widen: out[k] = x[k], exactly, for the next `widened` values.
+inline constexpr int widened = MMD_SIMD_BYTES >= 32 ? 8 : 4;
+typedef std::uint16_t stored_halves __attribute__((vector_size(2 * widened)));
+typedef std::uint32_t wide_words __attribute__((vector_size(4 * widened)));
+typedef float wide_floats __attribute__((vector_size(4 * widened)));
 
 inline void widen(const double* x, double* out) { __builtin_memcpy(out, x, widened * sizeof(double)); }
 inline void widen(const float* x, double* out) {
@@ -28,29 +27,32 @@ inline void widen(const float* x, double* out) {
   for (int k = 0; k < widened; k += D::width) D::load_from(x + k).store(out + k);
 }
 inline void widen(const bfloat16* x, double* out) {
-  eight_halves bits;
+  stored_halves bits;
   __builtin_memcpy(&bits, x, sizeof bits);
-  const auto values = __builtin_convertvector((eight_floats)(__builtin_convertvector(bits, eight_words) << 16), eight_doubles);
-  __builtin_memcpy(out, &values, sizeof values);
+  const wide_words values = __builtin_convertvector(bits, wide_words) << 16;
+  float floats[widened];
+  __builtin_memcpy(floats, &values, sizeof values);
+  widen(floats, out);
 }
 inline void widen(const float16* x, double* out) {
-#if defined(__F16C__)
+  float floats[widened];
+#if defined(__F16C__) && MMD_SIMD_BYTES >= 32
   __m128i bits;
   __builtin_memcpy(&bits, x, sizeof bits);
-  const auto floats = (eight_floats)_mm256_cvtph_ps(bits);
+  const __m256 values = _mm256_cvtph_ps(bits);
 #else
   constexpr std::uint32_t raise = 112u << 23;  // see float16
-  eight_halves half;
+  stored_halves half;
   __builtin_memcpy(&half, x, sizeof half);
-  const eight_words bits = __builtin_convertvector(half, eight_words);
-  const eight_words magnitude = (bits & 0x7fffu) << 13, exponent = magnitude & 0x0f800000u;
-  const eight_words normal = magnitude + raise + ((eight_words)(exponent == 0x0f800000u) & raise);
-  const auto subnormal = (eight_words)((eight_floats)(magnitude + (raise + (1u << 23))) - 0x1p-14f);
-  const auto small = (eight_words)(exponent == 0);
-  const auto floats = (eight_floats)((small & subnormal) | (~small & normal) | (bits & 0x8000u) << 16);
+  const wide_words bits = __builtin_convertvector(half, wide_words);
+  const wide_words magnitude = (bits & 0x7fffu) << 13, exponent = magnitude & 0x0f800000u;
+  const wide_words normal = magnitude + raise + ((wide_words)(exponent == 0x0f800000u) & raise);
+  const auto subnormal = (wide_words)((wide_floats)(magnitude + (raise + (1u << 23))) - 0x1p-14f);
+  const auto small = (wide_words)(exponent == 0);
+  const wide_words values = (small & subnormal) | (~small & normal) | (bits & 0x8000u) << 16;
 #endif
-  const auto values = __builtin_convertvector(floats, eight_doubles);
-  __builtin_memcpy(out, &values, sizeof values);
+  __builtin_memcpy(floats, &values, sizeof values);
+  widen(floats, out);
 }
 
 // The rows of one feature space where they lie: one view for each group, read in the pooled order, and as double: what is done with them
