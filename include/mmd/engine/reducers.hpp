@@ -81,21 +81,29 @@ struct block_sums {
   void merge(const block_sums& o) { detail::add_to(sums, o.sums); }
 };
 
-// N x B vectors of small integers (labels 0 and 1, signs -1 and 1), in blocks of eight columns, [block][row][8], so that a product streams
-// through them. N B bytes.
+// N x B labels, 0 or 1, as bits: word(w, b) holds those of rows 64 w ... 64 w + 63 in column b, the first of them in its lowest bit.
+// Columns lie in blocks of 64, [block][word][64], so that a pass reads those of 64 columns together; every column ends with a word of
+// zeros. N B / 8 bytes.
 class label_matrix {
  public:
+  static constexpr index_t block = 64;
   label_matrix(index_t rows, index_t columns)
-      : rows_(rows), columns_(columns), values_(static_cast<std::size_t>((columns + 7) / 8 * 8 * rows)) {}
+      : rows_(rows),
+        columns_(columns),
+        words_(rows / 64 + 2),
+        values_(static_cast<std::size_t>((columns + block - 1) / block * words_ * block)) {}
   index_t rows() const { return rows_; }
   index_t columns() const { return columns_; }
-  std::int8_t& operator()(index_t i, index_t b) { return values_[static_cast<std::size_t>((b / 8 * rows_ + i) * 8 + b % 8)]; }
-  std::int8_t operator()(index_t i, index_t b) const { return values_[static_cast<std::size_t>((b / 8 * rows_ + i) * 8 + b % 8)]; }
-  const std::int8_t* at(index_t i, index_t b) const { return &values_[static_cast<std::size_t>((b / 8 * rows_ + i) * 8 + b % 8)]; }
+  bool operator()(index_t i, index_t b) const { return *word(i / 64, b) >> (i % 64) & 1; }
+  void set(index_t i, index_t b) { *word(i / 64, b) |= std::uint64_t{1} << (i % 64); }
+  // The words of the columns from b to the end of its block follow one another.
+  std::uint64_t* word(index_t w, index_t b) { return &values_[place(w, b)]; }
+  const std::uint64_t* word(index_t w, index_t b) const { return &values_[place(w, b)]; }
 
  private:
-  index_t rows_, columns_;
-  std::vector<std::int8_t> values_;
+  std::size_t place(index_t w, index_t b) const { return static_cast<std::size_t>((b / block * words_ + w) * block + b % block); }
+  index_t rows_, columns_, words_;
+  std::vector<std::uint64_t> values_;
 };
 
 // value[b] = v_b' K v_b for the columns v_b of a label matrix.

@@ -35,7 +35,9 @@ struct results {
       bins.bin_rows.push_back(std::min(b, left));
     random_stream random(5, purpose::permutation);
     for (index_t i = 0; i < z.rows(); ++i) {
-      for (index_t b = 0; b < labels.columns(); ++b) labels(i, b) = static_cast<std::int8_t>(static_cast<int>(random.below(3)) - 1);
+      for (index_t b = 0; b < labels.columns(); ++b) {
+        if (random.below(3) == 0) labels.set(i, b);
+      }
     }
     quadratic_forms q(labels);
     lay = cpu{.threads = threads}.reduce(kernel, z, sums, bins, q, values, absolute);

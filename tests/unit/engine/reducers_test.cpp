@@ -67,21 +67,28 @@ TEST_CASE("bins name their rows and sum the diagonal", "[engine]") {
   CHECK_THAT(refused([&] { empty_bin.prepare(l); }), Equals("mmd: block_sums: bin_rows = 0, expected at least one row in every bin"));
 }
 
-TEST_CASE("labels lie where the product reads them", "[engine]") {
-  label_matrix v(5, 11);
-  for (index_t i = 0; i < 5; ++i) {
-    for (index_t b = 0; b < 11; ++b) v(i, b) = static_cast<std::int8_t>(11 * i + b);
-  }
-  for (index_t i = 0; i < 5; ++i) {
-    for (index_t b = 0; b < 11; b += 8) {
-      for (index_t c = 0; c < std::min<index_t>(8, 11 - b); ++c) CHECK(v.at(i, b)[c] == 11 * i + b + c);
+TEST_CASE("labels are bits, the words of a block's columns side by side", "[engine]") {
+  label_matrix v(70, 67);
+  for (index_t i = 0; i < 70; ++i) {
+    for (index_t b = 0; b < 67; ++b) {
+      CHECK_FALSE(v(i, b));
+      if ((3 * i + b) % 5 == 0) v.set(i, b);
     }
+  }
+  for (index_t b = 0; b < 67; ++b) {
+    std::uint64_t word[3] = {};
+    for (index_t i = 0; i < 70; ++i) {
+      CHECK(v(i, b) == ((3 * i + b) % 5 == 0));
+      word[i / 64] |= std::uint64_t{v(i, b)} << (i % 64);
+    }
+    for (index_t w = 0; w < 3; ++w) CHECK(*v.word(w, b) == word[w]);
+    if (b % 64 != 0) CHECK(v.word(1, b) == v.word(1, b - 1) + 1);
   }
   quadratic_forms q(v);
   CHECK_THAT(refused([&] { q.prepare(of({4})); }),
-             Equals("mmd: quadratic_forms: labels.rows() = 5, expected one label for each pooled row"));
-  q.prepare(of({5}));
-  CHECK(q.value == std::vector<double>(11));
+             Equals("mmd: quadratic_forms: labels.rows() = 70, expected one label for each pooled row"));
+  q.prepare(of({70}));
+  CHECK(q.value == std::vector<double>(67));
 }
 
 TEST_CASE("paired values want two samples of equal size", "[engine]") {

@@ -236,7 +236,7 @@ TEST_CASE("a draw's statistic does not depend on how many draws there are, nor o
   const spy whole{.on = {}};
   const auto once = test(whole, x, y, mmd::gaussian(1));
   CHECK(whole.passes == 1);
-  const spy tight{.on = {}, .memory_limit = 2 * 8 * 42 * (160 + 512)};  // 336 columns a pass: three passes
+  const spy tight{.on = {}, .memory_limit = 2 * 6 * 64 * (4 * 8 + 512)};  // six blocks of 64 columns a pass: three passes
   const auto thrice = test(tight, x, y, mmd::gaussian(1));
   CHECK(tight.passes == 3);
   CHECK(thrice.null == once.null);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "mmd/backends/cpu/add_quadratic.hpp"
 #include "mmd/backends/cpu/features.hpp"
 #include "mmd/engine/reducers.hpp"
 
@@ -76,29 +77,6 @@ void add(block_sums& r, const tile<T>& t) {
       for (; i < t.I.rows && bi[i] == a; ++i) v += static_cast<double>(sum[i]);
       r.sums[detail::at(a * bins + b)] += v;
       if (!t.diagonal) r.sums[detail::at(b * bins + a)] += v;  // a diagonal tile holds both orders
-    }
-  }
-}
-
-// Eight columns at a time: K_IJ V_J, then the products with V_I.
-template <class T>
-void add(quadratic_forms& r, const tile<T>& t) {
-  constexpr int G = detail::group_width<T>, C = detail::micro_columns<T>;
-  alignas(64) T product[C * panel_rows];
-  alignas(64) T labels[8 * panel_rows];
-  const index_t columns = static_cast<index_t>(r.value.size());
-  for (index_t b = 0; b < columns; b += 8) {
-    const std::int8_t* v = r.labels->at(t.J.first, b);
-    for (int j = 0; j < 8 * t.J.rows; ++j) labels[j] = static_cast<T>(v[j]);
-    for (int part = 0; part < 8; part += C) {
-      for (int i = 0; i < t.I.padded; i += G)
-        detail::micro<detail::multiply>(t.k + i, t.ld, labels + part, 8, t.J.rows, false, product + i, panel_rows);
-      const std::int8_t* u = r.labels->at(t.I.first, b) + part;
-      double q[C] = {};
-      for (int i = 0; i < t.I.rows; ++i, u += 8) {
-        for (int c = 0; c < C; ++c) q[c] += static_cast<double>(product[c * panel_rows + i]) * u[c];
-      }
-      for (index_t c = 0; c < C && b + part + c < columns; ++c) r.value[detail::at(b + part + c)] += t.diagonal ? q[c] : 2 * q[c];
     }
   }
 }

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -42,22 +44,96 @@ inline bool have_one_sign(const row_sums& values, const row_sums& sizes) {
   return std::abs(sum) == size;
 }
 
-// How many columns one pass takes: as few passes as half the memory limit allows, in whole blocks of eight.
+// How many columns one pass takes: as few passes as half the memory limit allows, in whole blocks of the label matrix.
 template <class B>
 index_t columns_of_a_pass(const B& on, index_t rows, index_t columns) {
-  const double column = static_cast<double>(rows) + 64 * sizeof(double), budget = memory_limit_of(on) / 2;
-  const double blocks = std::floor(budget / (8 * column));
+  constexpr index_t block = label_matrix::block;
+  const double bytes = static_cast<double>(block * ((rows / 64 + 2) * 8 + 64 * static_cast<index_t>(sizeof(double))));
+  const double budget = memory_limit_of(on) / 2, blocks = std::floor(budget / bytes);
   if (blocks < 1) {
-    throw memory_limit_exceeded("a permutation test's label columns", static_cast<std::uint64_t>(16 * column),
+    throw memory_limit_exceeded("a permutation test's label columns", static_cast<std::uint64_t>(2 * bytes),
                                 static_cast<std::uint64_t>(2 * budget));
   }
-  const index_t needed = (columns + 7) / 8;
+  const index_t needed = (columns + block - 1) / block;
   const index_t most = blocks >= static_cast<double>(needed) ? needed : static_cast<index_t>(blocks);
   const index_t passes = (needed + most - 1) / most;
-  return (needed + passes - 1) / passes * 8;
+  return (needed + passes - 1) / passes * block;
 }
 
-// O(N^2 (d + B)) flops, halved by symmetry; N bytes a column, in passes that obey the memory limit.
+// Columns first, first + 1, ... as labels of rows; unit u of a split is rows first_row[u] ... first_row[u + 1] - 1 (row u where it is
+// empty).
+template <class B>
+void draw_labels(const B& on, const split_columns& columns, const std::vector<index_t>& first_row, index_t first, label_matrix& out) {
+  constexpr index_t at_once = 16;
+  on.for_each((out.columns() + at_once - 1) / at_once, [&](index_t part) {
+    position_set side(columns.units());
+    for (index_t c = part * at_once; c < std::min((part + 1) * at_once, out.columns()); ++c) {
+      columns.get(first + c, side);
+      if (first_row.empty()) {
+        for (std::size_t w = 0; w < side.words().size(); ++w) *out.word(static_cast<index_t>(w), c) = side.words()[w];
+        continue;
+      }
+      side.for_each([&](index_t u) {
+        const auto unit = static_cast<std::size_t>(u);
+        for (index_t i = first_row[unit]; i < first_row[unit + 1]; ++i) out.set(i, c);
+      });
+    }
+  });
+}
+
+// The sums of numbers of 64 rows over the bits of a word, from tables of the sums over all subsets of four rows.
+class subset_sums {
+ public:
+  subset_sums(const position_sums& numbers, index_t first, index_t rows) {
+    for (auto& table : tables_) {
+      for (int l = 0; l < 4; ++l, ++first) {
+        const double v = first < rows ? numbers.deviation(static_cast<std::size_t>(first)) : 0;
+        for (int e = 0; e < 1 << l; ++e) table[e + (1 << l)] = table[e] + v;
+      }
+    }
+  }
+  double operator()(std::uint64_t word) const {
+    double even = 0, odd = 0;
+    for (int g = 0; g < 16; g += 2, word >>= 8) {
+      even += tables_[g][word & 15];
+      odd += tables_[g + 1][word >> 4 & 15];
+    }
+    return even + odd;
+  }
+
+ private:
+  double tables_[16][16] = {};
+};
+
+// The sums over the chosen rows of every column: sizes, entries and k(z, z).
+template <class B>
+std::vector<side_sums> sum_sides(const B& on, const label_matrix& labels, const position_sums& entries, const position_sums& diagonal) {
+  const index_t rows = labels.rows();
+  bool same_diagonal = true;
+  for (index_t i = 0; i < rows; ++i) same_diagonal = same_diagonal && diagonal.deviation(static_cast<std::size_t>(i)) == 0;
+  std::vector<side_sums> sides(static_cast<std::size_t>(labels.columns()));
+  on.for_each((labels.columns() + label_matrix::block - 1) / label_matrix::block, [&](index_t part) {
+    const index_t first = part * label_matrix::block, last = std::min(first + label_matrix::block, labels.columns());
+    for (index_t row = 0; row < rows; row += 64) {
+      const std::uint64_t* word = labels.word(row / 64, first);
+      const subset_sums of_entries(entries, row, rows);
+      for (index_t c = first; c < last; ++c) {
+        sides[static_cast<std::size_t>(c)].size += std::popcount(word[c - first]);
+        sides[static_cast<std::size_t>(c)].entries += of_entries(word[c - first]);
+      }
+      if (same_diagonal) continue;
+      const subset_sums of_diagonal(diagonal, row, rows);
+      for (index_t c = first; c < last; ++c) sides[static_cast<std::size_t>(c)].diagonal += of_diagonal(word[c - first]);
+    }
+  });
+  for (side_sums& side : sides) {
+    side.entries += side.size * entries.mean();
+    side.diagonal += side.size * diagonal.mean();
+  }
+  return sides;
+}
+
+// O(N^2 (d + B / 4)) flops, halved by symmetry; N / 8 bytes a column, in passes that obey the memory limit.
 template <class T, class B, class K>
 evaluated_splits evaluate_labels(const B& on, const K& k, const shuffled_pool<T>& pool, const split_columns& columns) {
   const index_t rows = pool.rows.rows(), total = columns.columns();
@@ -74,18 +150,7 @@ evaluated_splits evaluate_labels(const B& on, const K& k, const shuffled_pool<T>
   on.report("permutations", 0, static_cast<std::uint64_t>(total));
   for (index_t first = 0; first < total; first += step) {
     label_matrix labels(rows, std::min(step, total - first));
-    const index_t blocks = (labels.columns() + 7) / 8;
-    on.for_each(blocks, [&](index_t block) {
-      position_set side(columns.units());
-      for (index_t c = 8 * block; c < std::min(8 * block + 8, labels.columns()); ++c) {
-        columns.get(first + c, side);
-        side.for_each([&](index_t u) {
-          const auto unit = static_cast<std::size_t>(u);
-          const index_t begin = first_row.empty() ? u : first_row[unit], end = first_row.empty() ? u + 1 : first_row[unit + 1];
-          for (index_t i = begin; i < end; ++i) labels(i, c) = 1;
-        });
-      }
-    });
+    draw_labels(on, columns, first_row, first, labels);
     quadratic_forms inside(labels);
     bool one_sign = is_nonnegative(k);
     if (first == 0) {
@@ -99,34 +164,10 @@ evaluated_splits evaluate_labels(const B& on, const K& k, const shuffled_pool<T>
     } else {
       on.reduce(k, pool.rows, inside);
     }
-    std::vector<side_sums> sides(static_cast<std::size_t>(8 * blocks));
-    on.for_each(blocks, [&](index_t block) {
-      side_sums* side = &sides[static_cast<std::size_t>(8 * block)];
-      for (index_t start = 0; start < rows; start += sum_block) {
-        double size[8] = {}, row[8] = {}, same[8] = {};
-        for (index_t i = start; i < std::min(start + sum_block, rows); ++i) {
-          const std::int8_t* v = labels.at(i, 8 * block);
-          const double e = entries.deviation(static_cast<std::size_t>(i)), d = diagonal.deviation(static_cast<std::size_t>(i));
-          for (int c = 0; c < 8; ++c) {
-            const double label = v[c];
-            size[c] += label;
-            row[c] += label * e;
-            same[c] += label * d;
-          }
-        }
-        for (int c = 0; c < 8; ++c) {
-          side[c].size += size[c];
-          side[c].entries += row[c];
-          side[c].diagonal += same[c];
-        }
-      }
-    });
-    for (index_t c = 0; c < labels.columns(); ++c) {
-      side_sums& side = sides[static_cast<std::size_t>(c)];
-      side.inside = inside.value[static_cast<std::size_t>(c)];
-      side.entries += side.size * entries.mean();
-      side.diagonal += side.size * diagonal.mean();
-      out.values[static_cast<std::size_t>(first + c)] = split_statistic(pool.which, all, side);
+    std::vector<side_sums> sides = sum_sides(on, labels, entries, diagonal);
+    for (std::size_t c = 0; c < sides.size(); ++c) {
+      sides[c].inside = inside.value[c];
+      out.values[static_cast<std::size_t>(first) + c] = split_statistic(pool.which, all, sides[c]);
     }
     if (first == 0) out.tolerance = observed_tolerance<T>(on, k, pool.samples_as_given, one_sign, all, sides[0]);
     on.report("permutations", static_cast<std::uint64_t>(std::min(first + step, total)), static_cast<std::uint64_t>(total));
