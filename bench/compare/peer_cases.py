@@ -71,7 +71,6 @@ def cases(quick, threads):
     test(5000, 768, draws, FAST)
     test(5000, 64, draws, FAST, 1)
     test(2000, 64, 199 if not quick else 19, ["hyppo"])
-    test(5000, 64, 199 if not quick else 19, ["hyppo"])
     for b in (49 if quick else 50, draws):
         found.append(Case(title("the paper's test", 5000, 64, b), "test", **two_samples(5000, 64), peers=["torch"],
                           arguments={"bandwidth": 8, "permutations": b}, peer_verb="paired_test", aim=10, group="the paper's permutation test",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A program that answers requests, within a limit of time and one of memory."""
 import contextlib
+import ctypes
 import os
 import pathlib
 import select
@@ -25,7 +26,7 @@ class Program:
     def __init__(self, command, environment, log, threads, memory_limit):
         self.memory_limit, self.received = memory_limit, b""
         self.process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
-                                        start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, cores(threads)))
+                                        start_new_session=True, preexec_fn=lambda: prepare(threads))
 
     def ask(self, request, limit):
         """The fields of the answer, and how much memory the program took for it at most, in MiB."""
@@ -103,5 +104,8 @@ class Program:
         self.process.stdout.close()
 
 
-def cores(threads):
-    return set(sorted(os.sched_getaffinity(0))[:threads])
+def prepare(threads):
+    """In the program's process: so many cores, and an end when this one ends, which a stopped program would outlive."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)

@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -260,6 +261,7 @@ def main():
 def measure(options):
     sys.path.insert(0, str(HERE.parent))
     from reporting import results
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no program is left behind
     contest = Contest(options)
     machine = results.machine()
     try:
