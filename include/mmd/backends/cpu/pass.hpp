@@ -130,11 +130,12 @@ inline pass_plan plan_pass(std::uint64_t value_bytes, int threads, std::uint64_t
   plan.copy_bytes = results.merged + buffer;
   plan.result_bytes = results.shared + results.merged + static_cast<std::uint64_t>(lay.rows) * sizeof(double);
 
-  // A part is worth its copy: clearing and merging it takes a few per cent of the part's own work, and one part takes about .1 s at most.
+  // A part is worth its copy: clearing and merging it takes a few per cent of the part's own work; less in a long pass, whose parts take
+  // about .1 s, or more where the copy is above 4 MB.
   double depth = 0;
   for (const int space : numbers.of_slot) depth += 2 * static_cast<double>(widths[at(space)]) + 30;
   const double work = tiles.pairs() * depth, least = std::max(8e6, 250 * static_cast<double>(results.merged));
-  plan.parts = std::clamp<index_t>(static_cast<index_t>(std::max(std::min(256.0, work / least), work / 1e10)), 1,
+  plan.parts = std::clamp<index_t>(static_cast<index_t>(std::max(std::min(256.0, work / least), work / std::max(1e10, 10 * least))), 1,
                                    std::max<index_t>(1, tiles.size()));
   if (plan.parts == 1) {
     plan.fixed_bytes += buffer;
