@@ -80,8 +80,10 @@ void add_products() {
       const auto a = bench::rows<T>(s.m, s.k), b = bench::rows<T>(s.k, s.n);
       mmd::matrix<T> c(s.m, s.n), d(s.m, s.n);
       const auto& other = bench::fastest_product<T>();
-      const auto times = bench::in_turn(state, {[&] { mmd::cpu{}.gemm(mmd::transposed::no, mmd::transposed::no, T(1), a, b, T(0), c); },
-                                                [&] { other.run(s.m, s.n, s.k, a.data(), false, b.data(), d.data()); }});
+      const auto times = bench::in_turn(state,
+                                        {[&] { mmd::cpu{}.gemm(mmd::transposed::no, mmd::transposed::no, T(1), a, b, T(0), c); },
+                                         [&] { other.run(s.m, s.n, s.k, a.data(), false, b.data(), d.data()); }},
+                                        4 * bench::budget());
       bench::rates<T>(state, {.flops = 2 * static_cast<double>(s.m * s.n) * static_cast<double>(s.k)}, times[0]);
       state.counters["blas_s"] = times[1];
       state.SetLabel(other.name);

@@ -86,6 +86,7 @@ const std::vector<opened_library>& opened() {
   static const std::vector<opened_library> all = [] {
     std::vector<opened_library> found;
     setenv("BLIS_NUM_THREADS", std::to_string(threads()).c_str(), 0);  // one thread unless told
+    setenv("OPENBLAS_THREAD_TIMEOUT", "18", 0);  // 2^18 ticks until its threads sleep: otherwise they keep a core busy while others run
     for (const library& each : libraries) {
       std::optional<const char*> choice;
       double best = 0;
