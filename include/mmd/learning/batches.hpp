@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -24,7 +25,9 @@ class RowBatches {
   // Valid until the next call.
   std::span<const index_t> next() {
     if (order_.empty() || used_ + batch_ > rows_) {
-      order_ = random_stream(seed_, purpose::batches, sample_, epoch_++).permutation(rows_);
+      order_.resize(static_cast<std::size_t>(rows_));
+      std::iota(order_.begin(), order_.end(), index_t{0});
+      random_stream(seed_, purpose::batches, sample_, epoch_++).shuffle(std::span(order_));
       used_ = 0;
     }
     used_ += batch_;

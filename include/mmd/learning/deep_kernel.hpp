@@ -55,10 +55,9 @@ class DeepKernel {
   // the training rows had, or a value that is not finite.
   template <backend B>
   matrix<T> features(const B& on, const samples<T>& x) const {
-    check_sample(x, "x", 0);
-    const matrix<T> z = standardizer(x);
-    matrix<T> phi = network(on, samples<T>(z));
+    matrix<T> phi = map(on, x);
     if (!raw_kernel) return phi;
+    const matrix<T> z = standardizer(x);
     matrix<T> both(x.rows(), feature_columns());
     for (index_t i = 0; i < x.rows(); ++i) {
       std::ranges::copy(phi.row(i), both.row(i).begin());
@@ -80,10 +79,7 @@ class DeepKernel {
   // The kernel between samples. It refers to this object, which must outlive it.
   template <backend B>
   auto kernel(const B& on) const {
-    const auto phi = [this, on](const samples<T>& x) {
-      const matrix<T> z = standardizer(x);
-      return network(on, samples<T>(z));
-    };
+    const auto phi = [this, on](const samples<T>& x) { return map(on, x); };
     const auto raw = [this](const samples<T>& x) { return raw_kernel ? standardizer(x) : matrix<T>(x.rows(), 0); };
     return combine(phi, raw);
   }
@@ -91,6 +87,16 @@ class DeepKernel {
   friend bool operator==(const DeepKernel&, const DeepKernel&) = default;
 
  private:
+  // phi(z(x)), standardised a block of rows at a time.
+  template <backend B>
+  matrix<T> map(const B& on, const samples<T>& x) const {
+    if (x.rows() == 0) check_sample(x, "x", 0);
+    matrix<T> z;
+    return network.by_blocks(on, x.rows(), [&](index_t first, index_t rows) {
+      if (!standardizer(on, x.middle_rows(first, rows), z)) check_sample(x, "x", 0);
+      return samples<T>(z);
+    });
+  }
   // Without q the second map has no columns: all distances are 0 and its factor is exactly 1, so that both forms are of one type.
   template <class Phi, class Raw>
   auto combine(Phi phi, Raw raw) const {

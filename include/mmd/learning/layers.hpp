@@ -42,6 +42,15 @@ struct writable_rows {
   index_t colStride() const { return 1; }
 };
 
+// Row i of out = row rows[i] of in.
+template <backend B, class T>
+void copy_rows(const B& on, const samples<T>& in, std::span<const index_t> rows, matrix<T>& out) {
+  out.resize(static_cast<index_t>(rows.size()), in.cols());
+  for_each_row(on, out.rows(), [&](index_t i) {
+    for (index_t k = 0; k < in.cols(); ++k) out(i, k) = in(rows[static_cast<std::size_t>(i)], k);
+  });
+}
+
 }  // namespace MMD_ISA
 }  // namespace detail
 
@@ -156,31 +165,29 @@ void gelu_norm_backward(const B& on, GeluNormTape<T>& tape, std::span<const T> g
 }
 
 // Inverted dropout, out = in * mask: mask(i, k) is 0 with the given probability, else 1 / (1 - probability). Row i reads the stream (seed,
-// dropout, step, layer and i) from its start, one number a column. out may be in; it must have in's size.
+// dropout, step, layer and i) from its start, one number a column. out may be in; it must have in's columns, and a row for each of in's or,
+// with `rows`, for each of those rows of in.
 template <backend B, class T>
-void apply_dropout(const B& on, double probability, std::uint64_t seed, std::uint64_t step, int layer, const samples<T>& in,
-                   matrix<T>& out) {
+void apply_dropout(const B& on, double probability, std::uint64_t seed, std::uint64_t step, int layer, const samples<T>& in, matrix<T>& out,
+                   std::span<const index_t> rows = {}) {
   using V = typename B::template pack<T>;
   constexpr index_t block = 64;
-  const auto threshold = static_cast<std::uint32_t>(std::ldexp(probability, 32));
-  const T kept = static_cast<T>(1 / (1 - probability));
-  detail::for_each_row(on, in.rows(), [&](index_t i) {
-    random_stream random(seed, purpose::dropout, step, static_cast<std::uint64_t>(layer) << 32 | static_cast<std::uint64_t>(i));
+  detail::for_each_row(on, out.rows(), [&](index_t i) {
     T* const to = out.data() + i * out.cols();
-    const T* from = in.data() + i * in.rowStride();
+    const T* from = in.data() + (rows.empty() ? i : rows[static_cast<std::size_t>(i)]) * in.rowStride();
     if (in.colStride() != 1) {
-      for (index_t k = 0; k < in.cols(); ++k) to[k] = in(i, k);
+      for (index_t k = 0; k < in.cols(); ++k) to[k] = from[k * in.colStride()];
       from = to;
     }
+    const auto least = static_cast<std::uint32_t>(std::ldexp(probability, 32));
+    const T kept = static_cast<T>(1 / (1 - probability));
+    random_stream random(seed, purpose::dropout, step, static_cast<std::uint64_t>(layer) << 32 | static_cast<std::uint64_t>(i));
     std::uint32_t drawn[block];
     T mask[block];
-    const std::uint32_t least = threshold;  // copies: what is written below cannot change them
-    const T scale = kept;
     for (index_t first = 0; first < in.cols(); first += block) {
-      const index_t count = std::min(block, in.cols() - first);
       random.fill(drawn);
-      for (index_t k = 0; k < block; ++k) mask[k] = static_cast<T>(drawn[k] >= least) * scale;
-      detail::for_each_pack<T, V>(count,
+      for (index_t k = 0; k < block; ++k) mask[k] = static_cast<T>(drawn[k] >= least) * kept;
+      detail::for_each_pack<T, V>(std::min(block, in.cols() - first),
                                   [&](index_t k, auto at) { at.store(at.load(from + first + k) * at.load(mask + k), to + first + k); });
     }
   });

@@ -121,17 +121,23 @@ class Perceptron {
     return result;
   }
 
-  // The same for one batch, remembering what `backward` needs. x must stay where it is until then.
+  // The same for one batch, remembering what `backward` needs: x, which must stay where it is until then, or a copy of those of its rows
+  // that `rows` names, one after another.
   template <backend B>
-  const matrix<T>& forward(const B& on, const samples<T>& x, Tape& tape, const Dropout& dropout = {}) const {
+  const matrix<T>& forward(const B& on, const samples<T>& x, Tape& tape, const Dropout& dropout = {},
+                           std::span<const index_t> rows = {}) const {
     check_input(x);
+    for (const index_t r : rows) detail::require(r >= 0 && r < x.rows(), "rows", r, "the number of a row of x");
     for (const double p : {dropout.input, dropout.hidden}) detail::require(p >= 0 && p < 1, "dropout", p, "a probability, 0 <= p < 1");
     tape.hidden_.resize(layers() - 1);
     tape.input_ = x;
     tape.dropout_ = dropout;
     if (dropout.input > 0) {
-      tape.dropped_.resize(x.rows(), x.cols());
-      drop(on, dropout.input, tape, 0, x, tape.dropped_);
+      tape.dropped_.resize(rows.empty() ? x.rows() : static_cast<index_t>(rows.size()), x.cols());
+      drop(on, dropout.input, tape, 0, x, tape.dropped_, rows);
+      tape.input_ = tape.dropped_;
+    } else if (!rows.empty()) {
+      detail::copy_rows(on, x, rows, tape.dropped_);
       tape.input_ = tape.dropped_;
     }
     samples<T> in = tape.input_;
@@ -185,8 +191,9 @@ class Perceptron {
   std::size_t layers() const { return sizes_.size() - 1; }
   // Drops what the tape's dropout drops behind a layer, 0 being the input: the masks are drawn again where they are needed again.
   template <backend B>
-  static void drop(const B& on, double probability, const Tape& tape, std::size_t layer, const samples<T>& in, matrix<T>& out) {
-    apply_dropout(on, probability, tape.dropout_.seed, tape.dropout_.step, static_cast<int>(layer), in, out);
+  static void drop(const B& on, double probability, const Tape& tape, std::size_t layer, const samples<T>& in, matrix<T>& out,
+                   std::span<const index_t> rows = {}) {
+    apply_dropout(on, probability, tape.dropout_.seed, tape.dropout_.step, static_cast<int>(layer), in, out, rows);
   }
   // Part number i of a vector of all parameters: weight, bias, gain, shift of each layer in turn.
   template <class V>
@@ -200,7 +207,7 @@ class Perceptron {
   }
   void check_input(const samples<T>& x) const {
     detail::require(!sizes_.empty(), "network", "empty", "a network with sizes");
-    detail::require(x.cols() == inputs(), "x.cols()", x.cols(), (std::to_string(inputs()) + ", the network's inputs").c_str());
+    if (x.cols() != inputs()) detail::reject("x.cols()", x.cols(), std::to_string(inputs()) + ", the network's inputs");
   }
 
   std::vector<index_t> sizes_;

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <string>
 #include <vector>
 
 #include "mmd/core/matrix.hpp"
 #include "mmd/engine/pooled.hpp"
+#include "mmd/learning/packs.hpp"
 
 namespace mmd {
 inline namespace MMD_ISA {
@@ -59,21 +61,53 @@ class Standardizer {
   // Row-major n x d. Throws invalid_input when x has other columns than the training rows had. NaN stays NaN.
   template <class T>
   matrix<T> operator()(const samples<T>& x) const {
-    detail::require(x.cols() == dimension(), "x.cols()", x.cols(),
-                    (std::to_string(dimension()) + ", as many columns as the training rows had").c_str());
+    check_columns(x.cols());
     matrix<T> z(x.rows(), x.cols());
-    for (index_t i = 0; i < x.rows(); ++i) {
-      for (index_t k = 0; k < x.cols(); ++k) {
-        const auto at = static_cast<std::size_t>(k);
-        z(i, k) = static_cast<T>(std::clamp((static_cast<double>(x(i, k)) - means_[at]) / deviations_[at], -clip, clip));
-      }
-    }
+    for (index_t i = 0; i < x.rows(); ++i) standardize(x, i, 0, z.row(i).data());
     return z;
+  }
+  // The same bits into z (resized), in parallel. Says whether all values of x are finite.
+  template <backend B, class T>
+  bool operator()(const B& on, const samples<T>& x, matrix<T>& z) const {
+    using D = typename B::template pack<double>;
+    check_columns(x.cols());
+    z.resize(x.rows(), x.cols());
+    std::atomic<bool> finite = true;
+    detail::for_each_row(on, x.rows(), [&](index_t i) {
+      T* const to = z.row(i).data();
+      D zero = 0.0;
+      index_t k = 0;
+      if (x.colStride() == 1) {
+        const T* const from = x.data() + i * x.rowStride();
+        for (; k + D::width <= x.cols(); k += D::width) {
+          const D v = D::load_from(from + k), scaled = (v - D::load(means_.data() + k)) / D::load(deviations_.data() + k);
+          min(D(clip), max(D(-clip), scaled)).store_to(to + k);
+          zero = fma(v, D(0.0), zero);
+        }
+      }
+      double rest = zero.sum();
+      for (index_t l = k; l < x.cols(); ++l) rest += static_cast<double>(x(i, l)) * 0;
+      standardize(x, i, k, to);
+      if (rest != 0) finite.store(false, std::memory_order_relaxed);
+    });
+    return finite;
   }
 
   friend bool operator==(const Standardizer&, const Standardizer&) = default;
 
  private:
+  void check_columns(index_t cols) const {
+    if (cols != dimension()) detail::reject("x.cols()", cols, std::to_string(dimension()) + ", as many columns as the training rows had");
+  }
+  // Row i from column k on.
+  template <class T>
+  void standardize(const samples<T>& x, index_t i, index_t k, T* to) const {
+    for (; k < x.cols(); ++k) {
+      const auto at = static_cast<std::size_t>(k);
+      to[k] = static_cast<T>(std::clamp((static_cast<double>(x(i, k)) - means_[at]) / deviations_[at], -clip, clip));
+    }
+  }
+
   std::vector<double> means_, deviations_;
 };
 

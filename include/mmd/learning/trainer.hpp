@@ -29,19 +29,12 @@ struct TrainResult {
 namespace detail {
 inline namespace MMD_ISA {
 
-// The median of |z_i - z_j|^2, i < j (the mean of the two middle ones). N^2 values of memory.
+// The median of |z_i - z_j|^2, i < j (the mean of the two middle ones). O(N d) memory.
 template <backend B, class T>
 double median_squared_distance(const B& on, const matrix<T>& z, const char* name) {
-  gram<T> distances;
-  on.reduce(distance_value<pair::squared_distance>{}, pooled<T>{{samples<T>(z)}}, distances);
-  std::vector<T> upper;
-  for (index_t i = 0; i < z.rows(); ++i) {
-    for (index_t j = i + 1; j < z.rows(); ++j) upper.push_back(distances(i, j));
-  }
-  const auto middle = upper.begin() + static_cast<std::ptrdiff_t>(upper.size() / 2);
-  std::nth_element(upper.begin(), middle, upper.end());
-  double median = static_cast<double>(*middle);
-  if (upper.size() % 2 == 0) median = (median + static_cast<double>(*std::max_element(upper.begin(), middle))) / 2;
+  const ordered_distances<gaussian> distances(pooled<T>{{samples<T>(z)}}, z.rows(), 0);
+  const auto found = distances.at_rank(on, (distances.pairs() - 1) / 2);
+  const double median = distances.pairs() % 2 == 1 ? found.value * found.value : (found.value * found.value + found.next * found.next) / 2;
   require(std::isfinite(median) && median > 0, name, median, "a number above 0; it is 0 when over half of the training rows coincide");
   return median;
 }
@@ -52,12 +45,6 @@ B without_progress(const B& on) {
   B quiet = on;
   if constexpr (requires { quiet.progress = nullptr; }) quiet.progress = nullptr;
   return quiet;
-}
-
-template <backend B, class T>
-void copy_rows(const B& on, const matrix<T>& from, std::span<const index_t> rows, index_t shift, matrix<T>& to, index_t first) {
-  for_each_row(on, static_cast<index_t>(rows.size()),
-               [&](index_t i) { std::ranges::copy(from.row(shift + rows[static_cast<std::size_t>(i)]), to.row(first + i).begin()); });
 }
 
 }  // namespace MMD_ISA
@@ -74,7 +61,7 @@ inline namespace MMD_ISA {
 // dropout off, over at most 2,000 pooled training rows drawn uniformly; training does not bring a bad start back. Every `checkpoint_every`
 // steps, and after the last, the kernel is judged by the validation set (see Validator); the best one is the result, the earliest of
 // equals. Cost: a step is about 6 (n + m) (parameters of the network) flops for batches of n and m rows. Memory: the standardised training
-// rows, the batch's tape, 16 MB for the medians. Reproducibility: the same seed and samples give the same bits on any number of threads.
+// rows and the batch's tape. Reproducibility: the same seed and samples give the same bits on any number of threads.
 // Validity: whatever is tested later with the kernel must not have been among x, y or the validation set.
 // Throws invalid_input: samples (at least 2 rows each), options or weights that cannot be used, an objective that is no longer finite;
 // cancelled when the progress callback (stage "training") asks for it. There is no result then.
@@ -128,7 +115,8 @@ class MmdMpTrainer {
 
     Adam<T> adam({.learning_rate = options.learning_rate, .ascend = true});
     Adam<double> kernel_adam({.learning_rate = options.learning_rate, .ascend = true});
-    matrix<T> drawn(n + m, x.cols());
+    std::vector<index_t> drawn(static_cast<std::size_t>(n + m));
+    matrix<T> raw;
     typename Perceptron<T>::Tape tape;
     std::vector<T> gradient(kernel.network.parameters().size());
     TrainResult<T> best{kernel, {}};
@@ -137,13 +125,13 @@ class MmdMpTrainer {
     double best_validation = -std::numeric_limits<double>::infinity();
     for (index_t step = 0; step < steps; ++step) {
       report(step, steps);
-      detail::copy_rows(on, rows, from_x.next(), 0, drawn, 0);
-      detail::copy_rows(on, rows, from_y.next(), x.rows(), drawn, n);
+      std::ranges::copy(from_x.next(), drawn.begin());
+      std::ranges::transform(from_y.next(), drawn.begin() + n, [&](index_t i) { return x.rows() + i; });
       const Dropout dropout{options.input_dropout, options.hidden_dropout, options.seed, static_cast<std::uint64_t>(step)};
-      const matrix<T>& features = kernel.network.forward(on, samples<T>(drawn), tape, dropout);
+      const matrix<T>& features = kernel.network.forward(on, samples<T>(rows), tape, dropout, drawn);
       require_finite(finite(features.values()), "the network's output", step);
-      const auto j = deep_objective(on, samples<T>(features), kernel.raw_kernel ? samples<T>(drawn) : samples<T>{}, n, kernel.parameters(),
-                                    objective, {.raw = false});
+      if (kernel.raw_kernel) detail::copy_rows(on, samples<T>(rows), drawn, raw);
+      const auto j = deep_objective(on, samples<T>(features), samples<T>(raw), n, kernel.parameters(), objective, {.raw = false});
       require_finite(std::isfinite(j.objective), "the objective", step);
       kernel.network.backward(on, tape, samples<T>(j.grad_features), gradient);
       adam.step(on, kernel.network.parameters(), gradient);
@@ -202,8 +190,8 @@ class MmdMpTrainer {
   void start_sigmas(const B& on, DeepKernel<T>& kernel, const matrix<T>& rows) const {
     auto order = random_stream(options.seed, purpose::bandwidth_subsample).permutation(rows.rows());
     order.resize(static_cast<std::size_t>(std::min(rows.rows(), median_rows)));
-    matrix<T> some(static_cast<index_t>(order.size()), rows.cols());
-    detail::copy_rows(on, rows, std::span<const index_t>(order), 0, some, 0);
+    matrix<T> some;
+    detail::copy_rows(on, samples<T>(rows), std::span<const index_t>(order), some);
     kernel.log_sigma_phi =
         std::log(detail::median_squared_distance(on, kernel.network(on, samples<T>(some)), "the median squared distance of features"));
     if (kernel.raw_kernel)

@@ -134,10 +134,12 @@ void product(int threads, transposed of_a, transposed of_b, T alpha, const sampl
   constexpr int G = group_width<T>, R = micro_columns<T>;
   const operand<T> A(a, of_a == transposed::no), B(b, of_b == transposed::yes);
   const index_t m = A.lines, n = B.lines, depth = A.depth;
-  require(B.depth == depth, of_b == transposed::yes ? "gemm: B.cols()" : "gemm: B.rows()", B.depth,
-          ("the inner dimension of op(A), " + std::to_string(depth)).c_str());
-  require(c.rows() == m, "gemm: C.rows()", c.rows(), ("the rows of op(A), " + std::to_string(m)).c_str());
-  require(c.cols() == n, "gemm: C.cols()", c.cols(), ("the columns of op(B), " + std::to_string(n)).c_str());
+  const auto check = [](index_t found, index_t expected, const char* name, const char* what) {
+    if (found != expected) reject(name, found, std::string(what) + ", " + std::to_string(expected));
+  };
+  check(B.depth, depth, of_b == transposed::yes ? "gemm: B.cols()" : "gemm: B.rows()", "the inner dimension of op(A)");
+  check(c.rows(), m, "gemm: C.rows()", "the rows of op(A)");
+  check(c.cols(), n, "gemm: C.cols()", "the columns of op(B)");
   if (m == 0 || n == 0) return;
 
   const int team = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(depth) < 1e6 ? 1 : threads;
