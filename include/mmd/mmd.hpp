@@ -4,8 +4,10 @@
 
 #include "mmd/backends/cpu.hpp"
 #include "mmd/core/config.hpp"
+#include "mmd/core/dispatch.hpp"
 #include "mmd/core/eigen.hpp"
 #include "mmd/core/errors.hpp"
+#include "mmd/core/half.hpp"
 #include "mmd/core/hash.hpp"
 #include "mmd/core/matrix.hpp"
 #include "mmd/core/philox.hpp"
@@ -45,7 +47,6 @@
 #include "mmd/inference/subset_reference.hpp"
 #include "mmd/io/atomic_file.hpp"
 #include "mmd/io/file.hpp"
-#include "mmd/io/half.hpp"
 #include "mmd/io/lines.hpp"
 #include "mmd/io/npy.hpp"
 #include "mmd/io/npy_header.hpp"
