@@ -109,8 +109,6 @@ class subset_sums {
 template <class B>
 std::vector<side_sums> sum_sides(const B& on, const label_matrix& labels, const position_sums& entries, const position_sums& diagonal) {
   const index_t rows = labels.rows();
-  bool same_diagonal = true;
-  for (index_t i = 0; i < rows; ++i) same_diagonal = same_diagonal && diagonal.deviation(static_cast<std::size_t>(i)) == 0;
   std::vector<side_sums> sides(static_cast<std::size_t>(labels.columns()));
   on.for_each((labels.columns() + label_matrix::block - 1) / label_matrix::block, [&](index_t part) {
     const index_t first = part * label_matrix::block, last = std::min(first + label_matrix::block, labels.columns());
@@ -121,7 +119,7 @@ std::vector<side_sums> sum_sides(const B& on, const label_matrix& labels, const 
         sides[static_cast<std::size_t>(c)].size += std::popcount(word[c - first]);
         sides[static_cast<std::size_t>(c)].entries += of_entries(word[c - first]);
       }
-      if (same_diagonal) continue;
+      if (diagonal.constant()) continue;
       const subset_sums of_diagonal(diagonal, row, rows);
       for (index_t c = first; c < last; ++c) sides[static_cast<std::size_t>(c)].diagonal += of_diagonal(word[c - first]);
     }

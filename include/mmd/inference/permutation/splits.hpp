@@ -42,6 +42,8 @@ class position_set {
  public:
   explicit position_set(index_t size) : words_(static_cast<std::size_t>((size + 63) / 64)) {}
   void clear() { std::fill(words_.begin(), words_.end(), 0); }
+  // Inserts i, or, if it is there, `instead`; without a branch, which nobody could predict.
+  void insert_or(index_t i, index_t instead) { insert(i + (instead - i) * contains(i)); }
   void insert(index_t i) { words_[static_cast<std::size_t>(i / 64)] |= std::uint64_t{1} << (i % 64); }
   const std::vector<std::uint64_t>& words() const { return words_; }  // position 64 w + k is bit k of word w
   bool contains(index_t i) const { return words_[static_cast<std::size_t>(i / 64)] >> (i % 64) & 1; }
@@ -96,7 +98,7 @@ class split_columns {
     random_stream stream(seed_, purpose::permutation, test_, b);
     for (index_t j = units_ - chosen_; j < units_; ++j) {
       const auto p = static_cast<index_t>(stream.below(static_cast<std::uint64_t>(j) + 1));
-      out.insert(out.contains(p) ? j : p);
+      out.insert_or(p, j);
     }
   }
   // The subset of that rank in colexicographic order: rank = sum over its ascending positions p_1 < p_2 < ... of p_k over k.
