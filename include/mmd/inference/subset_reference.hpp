@@ -33,15 +33,21 @@ inline namespace MMD_ISA {
 // SubsetReference(on, reference, kernel).test(on, x) -> TestResult; .test(on, samples) -> one TestResult each.
 //
 // The test of PermutationTest with x against the reference, on the same draws, by `subset` look-ups: S_AB = sum of row sums over A - S_AA.
-// Kept: a copy of the reference (R x d), its Gram matrix and row sums. A sample of n rows costs (n R + n^2) kernels and O(B n^2) look-ups,
-// not O(B N^2); samples are tested in parallel. Memory: R^2 values, about as much again while samples are tested, 8 B bytes a result.
-// Entries of the reference are computed once, without the sample: they can differ in the last bits from those of a pass over both, which
-// the tolerance for ties covers. The same bits for any number of threads; a sample's last bits may depend on the samples tested with it.
+// Kept: a copy of the reference (R x d), half its Gram matrix and the row sums. A sample of n rows costs n R + n^2/2 kernels and O(B a^2)
+// look-ups, a = min(n, R), or O(B (n + R)^2) multiply-adds where that is less; samples are tested in parallel. With shared draws the sums
+// over reference rows are made once for all samples of one size, and O(B a) additions a sample are left, and O(B a) more for each of its
+// own rows that a draw holds (of n, n a / (n + R) on average). Memory: R^2/2 values (three times that while the reference is read), the
+// values of two thousand rows against it, 8 B bytes a result unless keep_null is false; with shared draws as much for 128 samples.
+// The reference's entries are computed once, without the sample, and sums run in the order of the rows, the reference's first: both can
+// differ in the last bits from those of a pass over both in random order, which the tolerance for ties covers (sums are made in double, of
+// no more than 64 numbers at a time). The same bits for any number of threads; a sample's last bits may depend on the samples tested with
+// it.
 //
 // Validity: exact, on average over references and samples, if the rows of a sample and of the reference are exchangeable and the kernel was
 // fixed before either was seen. Given one reference the level is alpha only on average: with n = 20 and R = 100 the false-positive rate of
 // single references has a standard deviation of .023. P-values of samples tested against one reference are dependent: Bonferroni, Holm and
-// Benjamini-Yekutieli hold; Benjamini-Hochberg does not without an argument of your own, and never with shared draws.
+// Benjamini-Yekutieli hold; Benjamini-Hochberg does not without an argument of your own, and never with shared draws. These give every
+// sample the row order and the splits of test `first_test`: each p-value is that of a test with this number, and as exact.
 //
 // Throws invalid_input as PermutationTest does (a sample of one row has no unbiased MMD^2), naming the sample, and for shared draws with
 // fewer than 9,999 permutations; memory_limit_exceeded where the Gram matrix does not fit; cancelled.
@@ -98,7 +104,7 @@ class SubsetReference {
     detail::sample_values<value> values;
     std::vector<std::vector<double>> found;  // of tests with shared draws: memory that the chunks use in turn
     for (std::size_t first = 0; first < each.size();) {
-      const auto chunk = chunk_from(on, each, std::span<const std::size_t>(order).subspan(first));
+      const auto chunk = chunk_from(on, each, std::span<const std::size_t>(order).subspan(first), options);
       const matrix<T> joined = join(each, chunk, values.first);
       const pooled<T> against{{samples<T>(rows_)}, {}, {{0, 0}}};  // the reference's own values are known
       const layout lay =
@@ -252,21 +258,24 @@ class SubsetReference {
       }
     }
   }
-  // The samples to take together, so that the reference's features are prepared once for all of them: two thousand rows, or fewer where the
-  // memory limit is near.
+  // The samples to take together, so that the reference's features are prepared, and shared draws made, once for all of them: no more than
+  // two thousand rows, with shared draws 128 samples, and fewer where the memory limit is near.
   template <class B>
-  std::span<const std::size_t> chunk_from(const B& on, std::span<const samples<T>> each, std::span<const std::size_t> order) const {
-    constexpr index_t most = 2048;
+  std::span<const std::size_t> chunk_from(const B& on, std::span<const samples<T>> each, std::span<const std::size_t> order,
+                                          const BatchOptions& options) const {
+    constexpr index_t most_rows = 2048;
+    const std::size_t most = options.shared_draws ? 128 : order.size();
+    const double null = options.shared_draws ? static_cast<double>(options.permutations) * sizeof(double) : 0;
     index_t count = 0;
     double bytes = 0;
     std::size_t taken = 0;
-    for (; taken < order.size(); ++taken) {
+    for (; taken < std::min(most, order.size()); ++taken) {
       const index_t n = each[order[taken]].rows();
       const double more = static_cast<double>(n) * static_cast<double>(rows() + n) * sizeof(value);
       if (taken == 0) require_memory(on, more);
-      if (taken > 0 && (count + n > most || bytes + more > detail::memory_limit_of(on) / 2)) break;
+      if (taken > 0 && (count + n > most_rows || bytes + more + null > detail::memory_limit_of(on) / 2)) break;
       count += n;
-      bytes += more;
+      bytes += more + null;
     }
     return order.first(taken);
   }

@@ -104,7 +104,7 @@ void gather(const samples<T>& gram, const std::vector<index_t>& order, std::vect
   const auto fill = [&](const auto step) {
     for (std::size_t i = 0; i < count; ++i) {
       const T* row = gram.data() + order[i] * gram.rowStride();
-      for (std::size_t j = 0; j <= i; ++j) out[i * count + j] = row[order[j] * step];
+      for (std::size_t j = 0; j <= i; ++j) out[i * count + j] = row[order[j] * index_t{step}];
     }
   };
   if (gram.colStride() == 1) {

@@ -37,7 +37,6 @@ class sample_pack {
  public:
   static constexpr std::size_t lanes = static_cast<std::size_t>(simd<double>::width);
 
-  sample_pack() = default;
   // At most `lanes` samples of equal size; missing ones repeat the last.
   sample_pack(std::span<const tested_sample<G>> each, index_t reference)
       : reference_(reference), all_(reference + static_cast<index_t>(each[0].rows.size())), sample_(each[0].rows.size()) {
@@ -54,7 +53,7 @@ class sample_pack {
 
   // Statistics of sixteen columns for every sample: that of column c for sample l at out[c * lanes + l].
   void statistics(estimator which, const split_weights& weights, const sixteen_columns& columns, index_t count, double* out) const {
-    for (int c = 0; c < column_lanes; ++c) S(columns.far[c]).store(out + c * lanes);
+    for (int c = 0; c < column_lanes; ++c) S(columns.far[c]).store(out + at(c) * lanes);
     for (std::uint32_t left = columns.near; left != 0; left &= left - 1) {
       const int c = std::countr_zero(left);
       const std::uint32_t* chosen = columns.chosen + c;
@@ -63,7 +62,7 @@ class sample_pack {
         const G* row = &values_[(at(chosen[k * column_lanes]) - at(reference_)) * at(all_) * lanes];
         inside += sum(k, [&](index_t j) { return S::load_from(row + chosen[j * column_lanes] * lanes); });
       }
-      (S::load(out + c * lanes) + inside).store(out + c * lanes);
+      (S::load(out + at(c) * lanes) + inside).store(out + at(c) * lanes);
     }
     for (int c = 0; c < column_lanes; ++c, out += lanes) {
       split_statistic(which, weights, entries_.total, diagonal_.total, S(2.0) * S::load(out), over(entries_, columns.chosen + c, count),
@@ -114,8 +113,8 @@ class sample_pack {
     return whole + sum(count, [&](index_t k) { return S::load(&of.deviation[chosen[k * column_lanes] * lanes]); });
   }
 
-  index_t reference_ = 0, all_ = 0;
-  std::size_t sample_ = 0;
+  index_t reference_, all_;
+  std::size_t sample_;
   std::vector<G> values_;
   singles entries_, diagonal_;
 };
@@ -126,11 +125,7 @@ template <class B, class G>
 void evaluate_shared(const B& on, std::span<const tested_sample<G>> each, const G* triangle, index_t reference, estimator which,
                      const split_columns& columns, const std::int32_t* row_of, std::span<std::vector<double>> values) {
   constexpr std::size_t lanes = sample_pack<G>::lanes;
-  std::vector<sample_pack<G>> packs((each.size() + lanes - 1) / lanes);
-  on.for_each(static_cast<index_t>(packs.size()), [&](index_t i) {
-    const auto p = static_cast<std::size_t>(i);
-    packs[p] = sample_pack<G>(each.subspan(p * lanes, std::min(lanes, each.size() - p * lanes)), reference);
-  });
+  const auto packs = static_cast<index_t>((each.size() + lanes - 1) / lanes);
   struct far_pairs {
     const G* triangle;
     const G* zeros;
@@ -141,9 +136,9 @@ void evaluate_shared(const B& on, std::span<const tested_sample<G>> each, const 
   const far_pairs far{triangle, zeros.data(), reference};
   const index_t count = columns.chosen(), total = columns.columns();
   const split_weights weights(which, static_cast<double>(count), static_cast<double>(columns.units() - count));
-  // The draws of a slab, no more than 16 MB of them where they are short, are made once; then every pack reads them, as many at a time as
-  // make its own numbers stay near.
-  constexpr index_t drawn_together = 16, read_together = 256, most = 1024;  // sixteens
+  // The draws of a slab, no more than 16 MB of them where they are short, are made once; then every pack reads them, all by one thread that
+  // has just made the pack, unless there are few packs.
+  constexpr index_t drawn_together = 16, read_together = 128, most = 1024;  // sixteens
   const index_t slab = std::clamp<index_t>((index_t{1} << 22) / (count * column_lanes), drawn_together, most);
   std::vector<std::uint32_t> chosen(static_cast<std::size_t>(slab * column_lanes * count));
   std::vector<sixteen_columns> sixteens(static_cast<std::size_t>(slab));
@@ -162,13 +157,14 @@ void evaluate_shared(const B& on, std::span<const tested_sample<G>> each, const 
         }
       }
     });
-    const index_t parts = (used + read_together - 1) / read_together;
-    on.for_each(parts * static_cast<index_t>(packs.size()), [&](index_t part) {
+    const index_t parts = packs < 16 ? (used + read_together - 1) / read_together : 1, share = (used + parts - 1) / parts;
+    on.for_each(parts * packs, [&](index_t part) {
       const auto p = static_cast<std::size_t>(part / parts);
-      const index_t begin = part % parts * read_together;
-      for (index_t i = begin; i < std::min(begin + read_together, used); ++i) {
+      const sample_pack<G> pack(each.subspan(p * lanes, std::min(lanes, each.size() - p * lanes)), reference);
+      const index_t begin = part % parts * share;
+      for (index_t i = begin; i < std::min(begin + share, used); ++i) {
         double found[column_lanes * lanes];
-        packs[p].statistics(which, weights, sixteens[static_cast<std::size_t>(i)], count, found);
+        pack.statistics(which, weights, sixteens[static_cast<std::size_t>(i)], count, found);
         const index_t column = first + i * column_lanes, width = std::min<index_t>(column_lanes, end - column);
         for (std::size_t l = 0; l < lanes && p * lanes + l < each.size(); ++l) {
           double* out = &values[p * lanes + l][static_cast<std::size_t>(column)];

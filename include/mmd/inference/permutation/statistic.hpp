@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "mmd/core/half.hpp"
-#include "mmd/engine/pooled.hpp"
 #include "mmd/inference/permutation/splits.hpp"
 #include "mmd/inference/result.hpp"
 
@@ -78,19 +77,21 @@ double sum_in_lanes(const std::vector<double>& values, F&& f) {
 
 // The part of a result that follows from the statistics alone.
 inline void conclude(TestResult& out, evaluated_splits splits) {
-  if (!all_finite(splits.values.data(), static_cast<index_t>(splits.values.size()), 1)) {
-    const double bad = *std::find_if_not(splits.values.begin(), splits.values.end(), [](double v) { return std::isfinite(v); });
-    reject("statistic", bad, "a finite number: some value of the kernel on these rows is not finite");
-  }
+  const auto draws = static_cast<double>(splits.values.size() - 1), share = 1 / draws;
   out.statistic = splits.values.front();
   out.tolerance = splits.tolerance;
   out.null = std::move(splits.values);
   out.null.erase(out.null.begin());
   out.permutations = static_cast<index_t>(out.null.size());
-  const double bar = out.statistic - out.tolerance, draws = static_cast<double>(out.permutations), share = 1 / draws;
+  const double mean = sum_in_lanes(out.null, [=](double v) { return v * share; });  // finite where all draws are
+  const auto check = [](double v) {
+    require(std::isfinite(v), "statistic", v, "a finite number: some value of the kernel on these rows is not finite");
+  };
+  check(out.statistic);
+  if (!std::isfinite(mean)) std::for_each(out.null.begin(), out.null.end(), check);
+  const double bar = out.statistic - out.tolerance;
   const auto reached = std::count_if(out.null.begin(), out.null.end(), [bar](double v) { return v >= bar; });
   out.p_value = static_cast<double>(1 + reached) / (draws + 1);
-  const double mean = sum_in_lanes(out.null, [=](double v) { return v * share; });
   const double spread = std::sqrt(sum_in_lanes(out.null, [=](double v) { return (v - mean) * (v - mean) * share; }));
   if (out.tolerance < spread / 100) return;
   const auto [lowest, highest] = std::minmax_element(out.null.begin(), out.null.end());

@@ -104,7 +104,7 @@ class table_evaluation {
   }
   // Which of the two ways costs less: measured, a look-up costs as much as two packs of multiply-adds.
   static constexpr bool dense_is_cheaper(index_t units, index_t chosen) {
-    return 2 * simd<double>::width * chosen * chosen > units * units;
+    return 2 * simd<double>::width * chosen * chosen >= units * units;
   }
 
   // All columns, on the calling thread.
