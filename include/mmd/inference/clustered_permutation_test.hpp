@@ -39,8 +39,8 @@ inline namespace MMD_ISA {
 // x_clusters[i] names the cluster of row i of x; a cluster belongs to one sample. The statistic is MMD^2 of the rows, as in
 // PermutationTest; the splits are those of the clusters: c_x of the c clusters are called x. Where clusters differ in size, so do the sides
 // of the draws. Enumerates where the C(c, c_x) splits are no more than B + 1, or where asked to; draws B iid uniform splits otherwise
-// (method full). Cost: one pass of O(N^2 d) and O(B c^2) for up to 512 clusters, else O(N^2 (d + B)) as the full test; the same bits for
-// any number of threads.
+// (method full). Cost: one pass of O(N^2 d) and O(B c^2) for up to 512 clusters, else O(N^2 (d + B / 4)) as the full test; the same bits
+// for any number of threads.
 //
 // Validity: exact if the clusters are exchangeable under the null hypothesis, whatever the dependence within them; samples of any size. The
 // size of a cluster belongs to it: if clusters of x tend to be larger than those of y, the test may find that. Treating the rows of

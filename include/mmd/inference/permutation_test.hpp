@@ -38,7 +38,7 @@ inline namespace MMD_ISA {
 //   subset     the N x N Gram matrix once, then O(B a^2) look-ups, a = min(n, m): where a <= N / 8 and the matrix fits in half the
 //              backend's memory limit. The same draws as `full`, so the same p-value
 //   binned     O(N^2 d) once, then O(B s^2) for s bins of rows that move together: where N > 20,000, with 8 bins a sample or more
-//   full       O(N^2 (d + B)) flops, halved by symmetry; N bytes a draw, in as few passes as the memory limit allows: otherwise
+//   full       O(N^2 (d + B / 4)) flops, halved by symmetry; N / 8 bytes a draw, in as few passes as the memory limit allows: otherwise
 // Reproducibility: the same bits for any number of threads; draws depend on (seed, test, number of the draw) alone.
 //
 // Validity: exact. If all rows are exchangeable under the null hypothesis (iid from one distribution, say), P(p <= alpha) <= alpha for
