@@ -18,7 +18,8 @@ TEMPLATE_TEST_CASE("scores and group tests of half samples are those of the same
   CHECK(ReferenceDetector(on, k, reference.x).scores(on, texts.x) == ReferenceDetector(on, k, reference.float_x).scores(on, texts.float_x));
   CHECK(ReferenceDetector(on, k, reference.x, reference.y).scores(on, texts.y) ==
         ReferenceDetector(on, k, reference.float_x, reference.float_y).scores(on, texts.float_y));
-  const GroupTest half(on, k, reference.x, {.permutations = 199}), wide(on, k, reference.float_x, {.permutations = 199});
+  const GroupTest half(on, k, reference.x, {.permutations = 199});
+  const GroupTest wide(on, k, reference.float_x, {.permutations = 199});
   const auto found = half(on, texts.x).test, expected = wide(on, texts.float_x).test;
   CHECK(found.null == expected.null);
   CHECK(found.p_value == expected.p_value);

@@ -39,7 +39,8 @@ TEMPLATE_TEST_CASE("tests of clusters and batches of half samples are those of t
   CHECK(equal(test(s.x, s.y, of_x, of_y, gaussian(2)), test(s.float_x, s.float_y, of_x, of_y, gaussian(2))));
 
   const cpu on;
-  const SubsetReference half(on, reference.x, gaussian(2)), wide(on, reference.float_x, gaussian(2));
+  const SubsetReference half(on, reference.x, gaussian(2));
+  const SubsetReference wide(on, reference.float_x, gaussian(2));
   STATIC_REQUIRE(std::is_same_v<std::decay_t<decltype(half.reference())>, matrix<TestType>>);
   const BatchOptions options{.permutations = 199};
   CHECK(equal(half.test(on, reference.y, options), wide.test(on, reference.float_y, options)));
