@@ -129,11 +129,11 @@ class Contest:
             self.ask(case, peer, verb, **{"steps": 5} if verb == "train" else {})
         else:
             few = (64, *case.x[1:]), (64, *case.y[1:])
-            self.ask(case, peer, verb, *few, **{"permutations": 9} if "permutations" in case.arguments else {}, **self.few_bins(verb, peer))
+            self.ask(case, peer, verb, *few, **{"permutations": 9} if "permutations" in case.arguments else {}, **self.few_bins(peer))
 
     @staticmethod
-    def few_bins(verb, peer):
-        return {"bins": 16, "compression": 1} if verb == "binned_test" and peer != "mmd" else {}
+    def few_bins(peer):
+        return {"bins": 16, "compression": 1} if peer == "goodpoints" else {}
 
     def run(self, case):
         peers = [p for p in case.peers if not self.options.peers or p in self.options.peers]
