@@ -47,7 +47,7 @@ struct gaussian {
   explicit gaussian(double h) : bandwidth(detail::checked_bandwidth(h)), rate_(0.5 / h / h) {}
   template <class V>
   MMD_HD V operator()(V d2) const {
-    return exp(V(-rate_) * d2);
+    return exp_product(-rate_, d2);
   }
 
  private:
@@ -62,7 +62,7 @@ struct laplace {
   explicit laplace(double h) : bandwidth(detail::checked_bandwidth(h)) {}
   template <class V>
   MMD_HD V operator()(V d1) const {
-    return exp(V(-1 / bandwidth) * d1);
+    return exp_product(-1 / bandwidth, d1);
   }
 };
 
@@ -88,7 +88,7 @@ struct rational_quadratic {
   }
   template <class V>
   MMD_HD V operator()(V d2) const {
-    return exp(V(-alpha) * log(V(1) + V(0.5 / alpha / bandwidth / bandwidth) * d2));
+    return exp_product(-alpha, log(V(1) + V(0.5 / alpha / bandwidth / bandwidth) * d2));
   }
 };
 
@@ -101,7 +101,7 @@ struct matern32 {
   template <class V>
   MMD_HD V operator()(V d2) const {
     const V s = V(1.7320508075688772 / bandwidth) * sqrt(d2);
-    return (V(1) + s) * exp(-s);
+    return (V(1) + s) * exp_product(-1, s);
   }
 };
 
@@ -114,7 +114,7 @@ struct matern52 {
   template <class V>
   MMD_HD V operator()(V d2) const {
     const V s = V(2.23606797749979 / bandwidth) * sqrt(d2);
-    return (V(1) + s + s * s * V(1.0 / 3)) * exp(-s);
+    return (V(1) + s + s * s * V(1.0 / 3)) * exp_product(-1, s);
   }
 };
 

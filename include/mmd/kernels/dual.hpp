@@ -30,6 +30,14 @@ struct dual {
     const V e = exp(a.v);
     return {e, e * a.d};
   }
+  friend MMD_HD dual exp_product(double c, dual a) {
+    const V e = exp_product(c, a.v);
+    return {e, V(c) * e * a.d};
+  }
+  friend MMD_HD dual exp2_product(dual rate, dual a) {  // the rate is a constant
+    const V e = exp2_product(rate.v, a.v);
+    return {e, V(0.6931471805599453) * rate.v * e * a.d};
+  }
   friend MMD_HD dual log(dual a) { return {log(a.v), a.d / a.v}; }
   // The derivative at 0 is taken as 0: there the pair coincides, and every derivative by its coordinates vanishes or does not exist.
   friend MMD_HD dual sqrt(dual a) {

@@ -52,5 +52,15 @@ struct number {
   }
 };
 
+// e^(c x) and 2^(rate x), for exponents below 2^80. Numbers that can do better than this have functions of their own.
+template <class V>
+MMD_HD V exp_product(double c, V x) {
+  return exp(V(c) * x);
+}
+template <class V>
+MMD_HD V exp2_product(V rate, V x) {
+  return exp(V(0.6931471805599453) * rate * x);
+}
+
 }  // namespace MMD_ISA
 }  // namespace mmd

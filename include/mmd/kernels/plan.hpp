@@ -7,6 +7,7 @@
 
 #include "mmd/kernels/algebra.hpp"
 #include "mmd/kernels/dual.hpp"
+#include "mmd/kernels/gaussian_sum.hpp"
 
 namespace mmd {
 namespace expression {
@@ -182,8 +183,8 @@ MMD_HD V constant_derivative(const K& k, const expression::values<V, slots_of<K>
   return evaluate<dual<V>>(k, expression::seeded<V, slots_of<K>, constants_of<K>>{at, -1, c}).d;
 }
 
-// The same expression with the maps taken out (they have done their work once the features exist): small and trivially copyable, so that
-// it can be passed to a device function. The places, and so the slots, do not change.
+// The same expression with the maps taken out (they have done their work once the features exist) and sums of Gaussians gathered: small and
+// trivially copyable, so that it can be passed to a device function. The places of what is left, and so the slots, do not change.
 struct no_map {};
 template <basic_kernel K>
 K without_maps(const K& k) {
@@ -200,7 +201,11 @@ auto without_maps(const mapped<F, A>& k) {
 }
 template <class A, class B>
 auto without_maps(const sum_of<A, B>& k) {
-  return sum_of<decltype(without_maps(k.a)), decltype(without_maps(k.b))>{without_maps(k.a), without_maps(k.b)};
+  if constexpr (gaussian_terms < sum_of < A, B >>> 1) {
+    return gaussian_sum<gaussian_terms<sum_of<A, B>>>(k);
+  } else {
+    return sum_of<decltype(without_maps(k.a)), decltype(without_maps(k.b))>{without_maps(k.a), without_maps(k.b)};
+  }
 }
 template <class A, class B>
 auto without_maps(const product_of<A, B>& k) {

@@ -64,7 +64,12 @@ TEST_CASE("kernel values beyond float's range are evaluated in double", "[range]
 
 TEST_CASE("a bandwidth out of float's range is no NaN", "[range]") {
   const auto x = normal_rows<float>(40, 5, 1), y = normal_rows<float>(20, 5, 2);
-  CHECK(error_of(gaussian(1e-25), ref::gaussian(1e-25L), x, y) < 1e-15);
+  for (const double h : {1e-25, 1e-19, 1e-17, 1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-6}) {
+    INFO("bandwidth " << h);
+    CHECK(error_of(gaussian(h), ref::gaussian(h), x, y) < 1e-15);
+    CHECK(error_of(laplace(h), ref::laplace(h), x, y) < 1e-15);
+    CHECK(error_of(matern32(h), ref::matern32(h), x, y) < 1e-15);
+  }
   CHECK(error_of(gaussian(1e25), ref::gaussian(1e25L), x, y) < 1e-6);
   CHECK(error_of(inverse_multiquadric(1e-30), ref::inverse_multiquadric(1e-30L), x, y) < 1e-6);
 }

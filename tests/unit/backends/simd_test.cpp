@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "mmd/backends/cpu/simd_math.hpp"
+#include "mmd/kernels/gaussian_sum.hpp"
 #include "support/catch2.hpp"
 
 using mmd::simd;
@@ -52,6 +53,54 @@ TEMPLATE_TEST_CASE("exp is within its bound for all exponents", "[simd]", float,
   }
   CHECK(worst <= 1);
   CHECK(worst > 0.01);  // the bound is worth stating
+}
+
+TEMPLATE_TEST_CASE("the exponential of a product is within its bound for all exponents and constants", "[simd]", float, double) {
+  using T = TestType;
+  const double low = std::log(static_cast<double>(limits<T>::min())), high = std::log(static_cast<double>(limits<T>::max()) / 2);
+  double worst = 0;  // in units of the bound
+  for (const double c : {-1.0, 1.0, -0.37, 1e-12, -7e11}) {
+    std::vector<T> x;
+    for (int i = 0; i <= 40000; ++i) x.push_back(static_cast<T>((low + (high - low) * i / 40000.0) / c));
+    for (int e = -40; e <= 0; ++e) {
+      for (int i = 0; i < 16; ++i) x.push_back(static_cast<T>(std::ldexp(1 + i / 16.0, e) / c)), x.push_back(-x.back());
+    }
+    const std::vector<T> y = by_packs(x, [c](auto v) { return exp_product(c, v); });
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const long double u = static_cast<long double>(c) * static_cast<long double>(x[i]), exact = std::exp(u);
+      if (exact < static_cast<long double>(limits<T>::min()) * 2) continue;
+      const double error = std::abs(static_cast<double>((static_cast<long double>(y[i]) - exact) / exact));
+      worst = std::max(worst, error / ((2.5 + 1.1 * std::abs(static_cast<double>(u))) * static_cast<double>(limits<T>::epsilon())));
+    }
+  }
+  CHECK(worst <= 1);
+  CHECK(worst > 0.01);
+  const auto with = [](double c, T x) { return one(x, [c](auto v) { return exp_product(c, v); }); };
+  CHECK(with(-3, T(0)) == T(1));
+  CHECK(with(-3, -T(0)) == T(1));
+  for (T x = 1000; x < T(4e23); x *= T(1.37)) {  // up to 2^80 nothing on the way loses its sign or overflows
+    CHECK(with(-3, x) == T(0));
+    CHECK(with(3, x) == limits<T>::infinity());
+  }
+  CHECK(with(-1, static_cast<T>(-1.5 * low)) == T(0));
+  CHECK(std::isnan(with(-1, limits<T>::quiet_NaN())));
+}
+
+TEMPLATE_TEST_CASE("squares of one another stay within their bound for all exponents", "[simd]", float, double) {
+  using T = TestType;
+  const mmd::gaussian_sum<2> both(mmd::gaussian(0.5) + mmd::gaussian(1));  // e^(-2 x) and e^(-x / 2)
+  const double low = -std::log(static_cast<double>(limits<T>::min()));
+  std::vector<T> x;
+  for (int i = 0; i <= 100000; ++i) x.push_back(static_cast<T>(low / 2 * i / 100000.0));
+  const std::vector<T> y = by_packs(x, both);
+  double worst = 0;  // of the fourth power's error, in units of its bound
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const long double u = 2 * static_cast<long double>(x[i]), fourth = std::exp(-u), single = std::exp(-u / 4), eps = limits<T>::epsilon();
+    const long double bound = fourth * (12 + 1.1L * u) + single * (2.5L + 0.3L * u) + (fourth + single) / 2;
+    worst = std::max(worst, static_cast<double>(std::abs(static_cast<long double>(y[i]) - (fourth + single)) / (eps * bound)));
+  }
+  CHECK(worst <= 1);
+  CHECK(worst > 0.01);
 }
 
 TEMPLATE_TEST_CASE("exp at the ends of the range", "[simd]", float, double) {

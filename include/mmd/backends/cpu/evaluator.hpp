@@ -3,6 +3,8 @@
 #pragma once
 
 #include <array>
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "mmd/backends/cpu/spaces.hpp"
@@ -34,22 +36,8 @@ struct evaluator<T, K, expression::list<Q...>> {
     (std::index_sequence_for<Q...>{});
   }
   // Fills out[0..n-1] (one tile each); the kernel values end up in out[0].
-  [[gnu::noinline]] void operator()(const panel& I, const panel& J, bool diagonal, T* const* out) const {
-    constexpr int W = simd<T>::width;
-    const K kernel = k;  // a local copy: stores through T* cannot change it, so its parameters stay in registers
-    accumulate(I, J, out, [&](int first) {
-      [&]<std::size_t... s>(std::index_sequence<s...>) {
-        for (int j = 0; j < J.rows; ++j) {
-#pragma GCC unroll 2
-          for (int i = first; i < first + group_width<T>; i += W) {
-            expression::values<simd<T>, expression::list<Q...>> v{
-                read<Q>(*space[s], I.packed + i, J.packed + j, simd<T>::load(out[s] + j * tile_ld + i))...};
-            evaluate<simd<T>>(kernel, v).store(out[0] + j * tile_ld + i);
-          }
-        }
-      }
-      (std::index_sequence_for<Q...>{});
-    });
+  void operator()(const panel& I, const panel& J, bool diagonal, T* const* out) const {
+    accumulate(I, J, out, [&](int first) { evaluate_strip(I, J, first, out); });
     if (I.rows < I.padded) {
       for (int j = 0; j < J.rows; ++j) std::fill(out[0] + j * tile_ld + I.rows, out[0] + j * tile_ld + I.padded, T(0));
     }
@@ -76,13 +64,36 @@ struct evaluator<T, K, expression::list<Q...>> {
     }
   }
 
-  template <class S>
-  static simd<T> read(const features<T>& f, index_t i, index_t j, simd<T> x) {
-    if constexpr (S::quantity != pair::squared_distance) {
+  // From the product or difference x of two rows to the quantity of a slot; n2: their squared norms.
+  template <class Slot>
+  static simd<T> read(simd<T> x, simd<T> n2_of_i, simd<T> n2_of_j) {
+    if constexpr (Slot::quantity != pair::squared_distance) {
       return x;
     } else {
-      return max(simd<T>(T(0)), fma(simd<T>(T(-2)), x, simd<T>::load(f.norm.p + i) + simd<T>(f.norm.p[j])));
+      return max(simd<T>(T(0)), fma(simd<T>(T(-2)), x, n2_of_i + n2_of_j));
     }
+  }
+
+ private:
+  // Everything the loop reads is local: its stores could change anything else.
+  [[gnu::noinline]] void evaluate_strip(const panel& I, const panel& J, int first, T* const* out) const {
+    using S = simd<T>;
+    constexpr int W = S::width;
+    const K kernel = k;
+    const int columns = J.rows;
+    [&]<std::size_t... s>(std::index_sequence<s...>) {
+      const S down[n][2] = {{S::load(space[s]->norm.p + I.packed + first), S::load(space[s]->norm.p + I.packed + first + W)}...};
+      const T* const across[n] = {space[s]->norm.p + J.packed...};
+      T* const x[n] = {out[s] + first...};
+      for (int j = 0; j < columns; ++j) {
+#pragma GCC unroll 2
+        for (int p = 0; p < 2; ++p) {
+          const expression::values<S, expression::list<Q...>> v{read<Q>(S::load(x[s] + j * tile_ld + p * W), down[s][p], across[s][j])...};
+          evaluate<S>(kernel, v).store(x[0] + j * tile_ld + p * W);
+        }
+      }
+    }
+    (std::index_sequence_for<Q...>{});
   }
 };
 
@@ -90,6 +101,19 @@ template <class T, class K, class... Q>
 auto make_evaluator(const K& k, const std::vector<features<T>>& packed, expression::list<Q...> slots) {
   static_assert(sizeof...(Q) > 0, "a constant is not a kernel between samples");
   return evaluator<T, decltype(without_maps(k)), expression::list<Q...>>{without_maps(k), {&packed[at(packing_index<Q>(slots))]...}};
+}
+
+// A float that is not a number where packs of float may not be right.
+struct float_of_packs {
+  float x;
+  float_of_packs() = default;
+  template <class S>
+  float_of_packs(S value) : x(static_cast<float>(value)) {}
+  operator float() const { return x; }
+};
+inline number<float_of_packs> exp_product(double c, number<float_of_packs> x) {
+  const double t = c * static_cast<double>(x.v);
+  return std::abs(t) < 0x1p80 ? std::exp(t) : std::numeric_limits<double>::quiet_NaN();
 }
 
 // Whether float does for the kernel: no largest norm leaves [1e-15, 1e15] (its square then still has all its digits), and where the
@@ -105,7 +129,7 @@ bool float_suffices(const evaluator<float, K, expression::list<Q...>>& eval) {
   const std::array<pair, sizeof...(Q)> quantity{Q::quantity...};
   for (const double share : {0.0, 1.0, -1.0}) {
     expression::values<number<double>, expression::list<Q...>> exact;
-    expression::values<number<float>, expression::list<Q...>> rounded;
+    expression::values<number<float_of_packs>, expression::list<Q...>> rounded;
     for (int s = 0; s < eval.n; ++s) {
       double u = share * ends[s];
       if (is_squared(quantity[at(s)])) u = std::abs(4 * u);
@@ -114,7 +138,8 @@ bool float_suffices(const evaluator<float, K, expression::list<Q...>>& eval) {
       rounded.v[s] = u;
     }
     value = evaluate<number<double>>(eval.k, exact).v;
-    if (std::isfinite(value) && (std::abs(value) > 1e30 || !std::isfinite(evaluate<number<float>>(eval.k, rounded).v))) return false;
+    if (std::isfinite(value) && (std::abs(value) > 1e30 || !std::isfinite(evaluate<number<float_of_packs>>(eval.k, rounded).v.x)))
+      return false;
     if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
   }
   return largest == 0 || largest >= 1e-30;

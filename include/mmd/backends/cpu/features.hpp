@@ -40,7 +40,7 @@ struct features {
   // begins with `k`. Columns are filled up to a multiple of micro_columns. Meanwhile the rows of the next block, or of the next tile's J,
   // come nearer.
   template <class Step>
-  void accumulate(const panel& I, const panel& J, int first, index_t k, T* tile) const {
+  [[gnu::noinline]] void accumulate(const panel& I, const panel& J, int first, index_t k, T* tile) const {
     constexpr int G = group_width<T>, C = micro_columns<T>;
     const index_t depth = std::min(depth_block, d - k);
     const T *a = z.p + (I.packed + first) * d + k * G, *b = z.p + J.packed * d + k * G;
@@ -72,14 +72,14 @@ struct features {
       T* out = z.p + (p.packed + r) * d;
       row_source::pointer row[G];
       double x[block];
-      const int rows = std::min(G, p.rows - r);
-      for (int l = 0; l < rows; ++l) row[l] = from.row(p.first + r + l);
+      const int filled = std::min(G, p.rows - r);
+      for (int l = 0; l < filled; ++l) row[l] = from.row(p.first + r + l);
       D n2[G / D::width];
       for (D& n : n2) n = D(0.0);
       for (index_t k = 0; k < d; k += block) {
         const index_t depth = std::min(block, d - k);
-        if (rows < G) std::fill(out + k * G, out + (k + depth) * G, T(0));
-        for (int l = 0; l < rows; ++l) {
+        if (filled < G) std::fill(out + k * G, out + (k + depth) * G, T(0));
+        for (int l = 0; l < filled; ++l) {
           row[l].read(k, depth, x);
           centre_row(x, mean + k, depth, out + k * G + l, G);
         }

@@ -124,8 +124,8 @@ struct gradient_tile<T, K, expression::list<Q...>, Constants> {
       for (int i = 0; i < I.padded; i += V::width) {
         const V w = V::load(weight + i);
         [&]<std::size_t... s, std::size_t... c>(std::index_sequence<s...>, std::index_sequence<c...>) {
-          const expression::values<V, expression::list<Q...>> at_pair{
-              eval.template read<Q>(*eval.space[s], I.packed + i, J.packed + j, V::load(S[s] + j * tile_ld + i))...};
+          const expression::values<V, expression::list<Q...>> at_pair{eval.template read<Q>(
+              V::load(S[s] + j * tile_ld + i), V::load(eval.space[s]->norm.p + I.packed + i), eval.space[s]->norm.p[J.packed + j])...};
           const V slope[] = {where_nonzero(w, w * derivative<V>(kernel, at_pair, static_cast<int>(s)))...};
           ((scale[s] = fma(slope[s], at_pair.v[s], scale[s])), ...);
           ((constant[c] += where_nonzero(w, w * constant_derivative<V>(kernel, at_pair, static_cast<int>(c)))), ...);

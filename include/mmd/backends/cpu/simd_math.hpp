@@ -36,6 +36,34 @@ inline constexpr int exponent_bias = std::numeric_limits<T>::max_exponent - 1;
 template <class T>
 inline constexpr T round_to_integer = sizeof(T) == 4 ? T(12582912) : T(6755399441055744);  // 1.5 2^mantissa_bits: adding it rounds
 
+#if MMD_SIMD_BYTES == 64
+// 2^(i / count) for i < count: two packs, looked up by the lowest bits of a lane.
+template <class T>
+struct powers_of_two {
+  static constexpr int count = 2 * simd<T>::width;
+  alignas(64) T v[count];
+  constexpr powers_of_two() {
+    constexpr long double root = sizeof(T) == 4 ? 1.02189714865411667823448L : 1.04427378242741384032197L;
+    long double power = 1;
+    for (T& x : v) {
+      x = static_cast<T>(power);
+      power *= root;
+    }
+  }
+};
+template <class T>
+inline constexpr powers_of_two<T> power_table{};
+template <class T>
+[[gnu::always_inline]] inline simd<T> look_up_power(simd<T> m) {
+  const simd<T> low = simd<T>::load(power_table<T>.v), high = simd<T>::load(power_table<T>.v + simd<T>::width);
+  if constexpr (sizeof(T) == 4) {
+    return typename simd<T>::raw(_mm512_permutex2var_ps((__m512)low.v, (__m512i)m.v, (__m512)high.v));
+  } else {
+    return typename simd<T>::raw(_mm512_permutex2var_pd((__m512d)low.v, (__m512i)m.v, (__m512d)high.v));
+  }
+}
+#endif
+
 }  // namespace MMD_ISA
 }  // namespace detail
 
@@ -86,6 +114,44 @@ template <class T>
 template <class T>
 [[gnu::always_inline]] inline simd<T> exp(simd<T> x) {
   return exp2(x * simd<T>(T(1.4426950408889634)));
+}
+
+// 2^(rate x); in float for |rate x| < 2^80: beyond that it may be anything. Exactly 1 where x is 0; relative error at most
+// (2.5 + .8 |rate x|) eps. What kernels should call: with AVX-512 2^(n + i / 32) comes from a table (i / 16 in double), which leaves a
+// short polynomial.
+template <class T>
+[[gnu::always_inline]] inline simd<T> exp2_product(simd<T> rate, simd<T> x) {
+#if MMD_SIMD_BYTES == 64
+  using S = simd<T>;
+  const S magic = detail::round_to_integer<T> / detail::powers_of_two<T>::count;  // adding it rounds to a multiple of 1 / count
+  S m, n, r, q;  // magic + n; the multiple; what is left; the power of what is left, less 1
+  if constexpr (sizeof(T) == 4) {
+    m = detail::fence(fma(x, rate, magic));
+    n = detail::fence(m - magic);
+    r = fma(x, rate, -n);
+    q = r * detail::polynomial_at<T>(r, 0.2402265f, 0.69315734f);
+  } else {
+    const S t = x * rate;
+    r.v = typename S::raw(_mm512_maskz_reduce_pd(0xff, (__m512d)t.v, 4 << 4 | 8));  // 0 for an infinite t
+    n = t - r;
+    m = n + magic;
+    q = r * detail::polynomial_at<T>(r, 0.0001540372398074926, 0.001333378157678427, 0.009618129106919538, 0.05550410865663930,
+                                     0.2402265069591008, 0.6931471805599458);
+  }
+  const S power = detail::look_up_power(m), p = fma(power, q, power);
+  if constexpr (sizeof(T) == 4) {
+    return typename S::raw(_mm512_maskz_scalef_ps(0xffff, (__m512)p.v, (__m512)n.v));
+  } else {
+    return typename S::raw(_mm512_maskz_scalef_pd(0xff, (__m512d)p.v, (__m512d)n.v));
+  }
+#else
+  return exp2(x * rate);
+#endif
+}
+// e^(c x), as 2^(c x log2 e): relative error at most (2.5 + 1.1 |c x|) eps.
+template <class T>
+[[gnu::always_inline]] inline simd<T> exp_product(double c, simd<T> x) {
+  return exp2_product(simd<T>(static_cast<T>(c * 1.4426950408889634)), x);
 }
 
 // The natural logarithm: relative error within 2 ulp, subnormal numbers included. log(0) = -inf, log(x < 0) = NaN, log(inf) = inf.
