@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // simd<T>: a pack of float or double, as wide as the compile flags allow. Compiler vector extensions (GCC, Clang), no loops left to
 // auto-vectorisation. A kernel sees it as "a number": + - * /, fma, sqrt, abs, max, min here, exp and log in
-// simd_math.hpp.
+// backends/cpu/simd_math.hpp.
 #pragma once
 
 #include <concepts>

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "mmd/backends/cpu/panels.hpp"
-#include "mmd/backends/cpu/simd.hpp"
+#include "mmd/core/simd.hpp"
 #include "mmd/engine/reducers.hpp"
 
 namespace mmd {

@@ -60,7 +60,7 @@ template <class Step, index_t b_column = 1, class T>
   S c0[C], c1[C];
 #pragma GCC unroll 8
   for (int j = 0; j < C; ++j) c0[j] = c1[j] = S(T(0));
-  const auto step = [&](const T* ak, const T* bk) [[gnu::always_inline]] {
+  const auto step = [&](const T* ak, const T* bk) __attribute__((always_inline)) {
     const S x0 = S::load(ak), x1 = S::load(ak + W);
 #pragma GCC unroll 8
     for (int j = 0; j < C; ++j) {

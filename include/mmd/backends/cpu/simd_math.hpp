@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "mmd/backends/cpu/simd.hpp"
+#include "mmd/core/simd.hpp"
 
 namespace mmd {
 namespace detail {

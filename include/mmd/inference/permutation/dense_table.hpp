@@ -6,7 +6,7 @@
 #include <array>
 #include <vector>
 
-#include "mmd/backends/cpu/simd.hpp"
+#include "mmd/core/simd.hpp"
 #include "mmd/inference/permutation/column_reader.hpp"
 #include "mmd/inference/permutation/statistic.hpp"
 
