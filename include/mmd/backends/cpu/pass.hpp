@@ -94,7 +94,7 @@ class tiles_of final : public tile_source {
   std::uint64_t buffer_bytes() const override { return eval_.n * tile_values * sizeof(T); }
   void feed(const panel& I, const panel& J, bool diagonal, void* buffer, const reducer_list& to) const override {
     T* out[Slots::size];
-    for (int s = 0; s < Slots::size; ++s) out[s] = static_cast<T*>(buffer) + s * tile_values;
+    for (int s = 0; s < Slots::size; ++s) out[s] = static_cast<T*>(buffer) + at(s) * tile_values;
     eval_(I, J, diagonal, out);
     const tile<T> t{out[0], tile_ld, I, J, diagonal};
     for (any_reducer* r : to) r->take(t);
