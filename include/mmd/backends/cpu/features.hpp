@@ -45,10 +45,11 @@ struct features {
     const index_t depth = std::min(depth_block, d - k);
     const T *a = z.p + (I.packed + first) * d + k * G, *b = z.p + J.packed * d + k * G;
     const bool last = k + depth == d;
-    const index_t next = J.packed + J.padded, of_next = next < rows ? next * d : 0;
-    const T* soon_a = last ? z.p + (I.packed + first) * d : a + depth * G;
-    const T* soon_b = (last ? z.p + of_next : b + depth * G) + first * d;
-    for (int j = 0; j < J.rows; j += C, soon_a += 2 * depth, soon_b += 2 * depth) {
+    const index_t next = J.packed + J.padded + first, soon_k = last ? 0 : (k + depth) * G;
+    const auto address = [&](index_t row) { return reinterpret_cast<std::uintptr_t>(z.p + row * d + soon_k); };
+    std::uintptr_t soon_a = address(I.packed + first), soon_b = address(!last ? J.packed + first : next < rows ? next : 0);
+    const auto share = static_cast<std::uintptr_t>(micro_share<T>(depth)) * sizeof(T);
+    for (int j = 0; j < J.rows; j += C, soon_a += share, soon_b += share) {
       micro<Step>(a, G, b + j / G * G * d + j % G, G, depth, k > 0, tile + j * tile_ld + first, tile_ld, soon_a, soon_b);
     }
   }
@@ -80,6 +81,7 @@ struct features {
         const index_t depth = std::min(block, d - k);
         if (filled < G) std::fill(out + k * G, out + (k + depth) * G, T(0));
         for (int l = 0; l < filled; ++l) {
+          row[l].prefetch(k + depth, std::min(block, d - k - depth));
           row[l].read(k, depth, x);
           centre_row(x, mean + k, depth, out + k * G + l, G);
         }

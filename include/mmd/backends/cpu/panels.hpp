@@ -13,7 +13,6 @@
 namespace mmd {
 inline namespace MMD_ISA {
 
-inline constexpr int panel_rows = 128;
 inline constexpr int tile_ld = panel_rows + 16;  // between columns of a tile: they begin in different sets of the cache
 inline constexpr std::uint64_t tile_values = std::uint64_t{panel_rows} * tile_ld;
 

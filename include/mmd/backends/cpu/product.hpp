@@ -2,6 +2,7 @@
 // The micro-kernel of every product in the library, and panels of rows packed for it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -11,6 +12,10 @@
 #include "mmd/kernels/basic.hpp"
 
 namespace mmd {
+inline namespace MMD_ISA {
+inline constexpr int panel_rows = 128;  // rows of a full panel, and of each side of a full tile
+}  // namespace MMD_ISA
+
 namespace detail {
 inline namespace MMD_ISA {
 
@@ -50,11 +55,17 @@ template <pair quantity>
 using step_for = std::conditional_t<quantity == pair::l1_distance, absolute_difference,
                                     std::conditional_t<quantity == pair::exact_squared_distance, squared_difference, multiply>>;
 
-// c(i, j) (+)= sum_k step(a_i[k], b_j[k]) for two packs of i and `micro_columns` j. Successive j of b lie `b_column` values apart. What
-// lies at soon_a and soon_b is brought nearer, 2 depth values of each: spread over the calls of a block, that is all of the next block.
+// The share of one call in as many values as the strip that it helps to fill has: group_width rows of `depth` features.
+template <class T>
+constexpr index_t micro_share(index_t depth) {
+  return depth * group_width<T> * micro_columns<T> / panel_rows;
+}
+
+// c(i, j) (+)= sum_k step(a_i[k], b_j[k]) for two packs of i and `micro_columns` j. Successive j of b lie `b_column` values apart.
+// Meanwhile micro_share(depth) values from the addresses soon_a and soon_b on are brought into the second cache.
 template <class Step, index_t b_column = 1, class T>
 [[gnu::noinline]] void micro(const T* a, index_t a_stride, const T* b, index_t b_stride, index_t depth, bool add, T* out, index_t ld,
-                             const T* soon_a, const T* soon_b) {
+                             std::uintptr_t soon_a, std::uintptr_t soon_b) {
   using S = simd<T>;
   constexpr int W = S::width, C = micro_columns<T>;
   S c0[C], c1[C];
@@ -69,9 +80,10 @@ template <class Step, index_t b_column = 1, class T>
       c1[j] = Step::step(c1[j], x1, y);
     }
   };
-  for (; depth >= 2; depth -= 2, a += 2 * a_stride, b += 2 * b_stride, soon_a += 4, soon_b += 4) {
-    __builtin_prefetch(soon_a, 0, 2);
-    __builtin_prefetch(soon_b, 0, 2);
+  for (index_t turn = 0; depth >= 2; depth -= 2, a += 2 * a_stride, b += 2 * b_stride, ++turn) {
+    const auto ahead = static_cast<std::uintptr_t>(micro_share<T>(2 * turn)) * sizeof(T);
+    __builtin_prefetch(reinterpret_cast<const void*>(soon_a + ahead), 0, 2);
+    __builtin_prefetch(reinterpret_cast<const void*>(soon_b + ahead), 0, 2);
     step(a, b);
     step(a + a_stride, b + b_stride);
   }
@@ -91,7 +103,8 @@ template <class Step, index_t b_column = 1, class T>
 }
 template <class Step, index_t b_column = 1, class T>
 void micro(const T* a, index_t a_stride, const T* b, index_t b_stride, index_t depth, bool add, T* out, index_t ld) {
-  micro<Step, b_column>(a, a_stride, b, b_stride, depth, add, out, ld, a, b);
+  micro<Step, b_column>(a, a_stride, b, b_stride, depth, add, out, ld, reinterpret_cast<std::uintptr_t>(a),
+                        reinterpret_cast<std::uintptr_t>(b));
 }
 
 }  // namespace MMD_ISA
