@@ -40,7 +40,7 @@ class dense_table {
   // labels: as column_reader::read_labels gives them. pairs[c]: the sum over pairs of units that column c chooses. Every column has lanes
   // of its own, so that its place does not change its bits.
   void operator()(const double* labels, double* pairs, sums& single) const {
-    std::array<double, rows * column_lanes> of_row;
+    std::array<double, rows * column_lanes> of_row{};
     product(numbers_.data(), units_, labels, of_row.data());
     std::copy_n(of_row.begin(), single.size(), single.begin());
     std::fill_n(pairs, column_lanes, 0.0);
