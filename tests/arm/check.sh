@@ -29,8 +29,9 @@ for test in "${tests[@]}"; do objects+=("$scratch/$(basename "$test")_test.o"); 
 aarch64-linux-gnu-g++ -static "${objects[@]}" -o "$scratch/tests"
 
 # Packed products by a lane of the other operand, and packed roots.
+$compile -O2 -c "$root/tests/arm/loops.cpp" -o "$scratch/loops.o"
 for wanted in 'fmla\s+v[0-9]+\.4s, v[0-9]+\.4s, v[0-9]+\.s\[' 'fsqrt\s+v[0-9]+\.4s'; do
-  aarch64-linux-gnu-objdump -d --no-show-raw-insn "$scratch/reduce_test.o" | grep -cE "$wanted" > /dev/null || {
+  aarch64-linux-gnu-objdump -d --no-show-raw-insn "$scratch/loops.o" | grep -cE "$wanted" > /dev/null || {
     echo "error: no instruction $wanted in the code for Arm"
     exit 1
   }
