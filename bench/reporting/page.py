@@ -83,8 +83,8 @@ def aims(r, peers):
 
     for d, wanted in ((768, 0.85), (384, 0.85), (64, 0.75)):
         add(f"Gaussian sums, d = {d}: of the multiply-add peak", f"≥ {wanted:.0%}".replace("%", " %"),
-            r.value("of_peak", "aims", "half_product", d=d), share(wanted))
-    add("Gaussian sums, d = 16: of the limit, multiply-adds and then exp", "≥ 85 %", r.value("of_limit", "aims", "half_product", d=16),
+            r.value("of_peak", "kernel_sums", "gaussian", "float", N=10000, d=d), share(wanted))
+    add("Gaussian sums, d = 16: of the limit, multiply-adds and then exp", "≥ 85 %", r.value("of_limit", "kernel_sums", "gaussian", "float", N=10000, d=16),
         share(0.85))
     for d in (384, 768):
         add(f"d = {d}: half of the fastest BLAS's full product / these sums", "≥ 1 ×",

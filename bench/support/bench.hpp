@@ -99,8 +99,20 @@ inline double median_of(std::vector<double> times) {
 inline bool again(double spent, int runs, double budget) { return runs < 200 && (spent < budget || (runs < 3 && spent < 3 * budget)); }
 inline double budget() { return quick ? 0.06 : 0.2; }
 
-// Threads of one library that wait for work keep the cores busy for a while: the next library starts when they are asleep.
-inline void let_others_sleep() { std::this_thread::sleep_for(std::chrono::milliseconds(50)); }
+// Threads of one library that wait for work keep the cores busy for a while: the next library starts when they are asleep, on cores that
+// have been woken, which takes milliseconds on a virtual machine.
+inline void let_others_sleep() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
+  const auto stay_awake = [end] {
+    while (std::chrono::steady_clock::now() < end) {
+    }
+  };
+  std::vector<std::thread> others;
+  for (int i = 1; i < threads(); ++i) others.emplace_back(stay_awake);
+  stay_awake();
+  for (std::thread& other : others) other.join();
+}
 
 // Runs the functions in turn, round by round, and reports the first one's median time; the median of each is returned. Where there is time
 // for more than one round, the first does not count. `peak_bytes`: of memory that the first run of the first one took beyond what was
