@@ -41,8 +41,10 @@
 
 #if defined(__CUDACC__)
 #define MMD_HD __host__ __device__
+#define MMD_UNROLL(count)  // nvcc's front end knows no such pragma for host code
 #else
 #define MMD_HD
+#define MMD_UNROLL(count) _Pragma(MMD_STRING(GCC unroll count))
 #endif
 
 namespace mmd {

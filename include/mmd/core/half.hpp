@@ -76,14 +76,12 @@ struct [[gnu::may_alias]] bfloat16 {
   [[gnu::always_inline]] friend constexpr bool operator==(bfloat16 a, bfloat16 b) { return static_cast<float>(a) == static_cast<float>(b); }
 };
 
-// What samples may be stored as, and what is computed in where they are: double for double, float for all others.
+// What values may be stored as in the host's memory; core/device.hpp names the same in a device's.
 template <class T>
-concept sample_number = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, float16> || std::same_as<T, bfloat16>;
-template <class T>
-using compute_type = std::conditional_t<std::same_as<T, double>, double, float>;
+concept host_number = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, float16> || std::same_as<T, bfloat16>;
 
 // The value as another type: the nearest where that does not hold it, ties to even, in one rounding.
-template <sample_number T, sample_number S>
+template <host_number T, host_number S>
 [[gnu::always_inline]] constexpr T number_as(S value) {
   if constexpr (std::same_as<T, S>) {
     return value;

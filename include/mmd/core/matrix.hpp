@@ -67,8 +67,8 @@ class matrix {
 };
 
 // A copy of the values, stored as T: rounded to the nearest where T does not hold them. O(n d).
-template <sample_number T, sample_matrix M>
-matrix<T> converted(const M& x) {
+template <host_number T, sample_matrix M>
+requires host_number<typename M::Scalar> matrix<T> converted(const M& x) {
   const samples<typename M::Scalar> from(x);
   matrix<T> out(from.rows(), from.cols());
   for (index_t i = 0; i < from.rows(); ++i) {

@@ -72,11 +72,11 @@ template <int blocks, class Counter, class Use>
   (std::make_integer_sequence<std::uint64_t, philox_lanes>{});
   for (int first = 0; first < blocks; first += sequence_blocks) {
     philox_words c[chained_packs][4];
-#pragma GCC unroll 2
+    MMD_UNROLL(2)
     for (int p = 0; p < chained_packs; ++p) counter(lanes + static_cast<std::uint64_t>(first + p * philox_lanes), c[p]);
     philox_words k0 = philox_words{} + key[0], k1 = philox_words{} + key[1];
     for (int round = 0; round < 10; ++round) {
-#pragma GCC unroll 2
+      MMD_UNROLL(2)
       for (int p = 0; p < chained_packs; ++p) {
         const philox_words a = philox_product(c[p][0], philox_multiplier[0]), b = philox_product(c[p][2], philox_multiplier[1]);
         c[p][0] = (b >> 32) ^ c[p][1] ^ k0;
@@ -87,7 +87,7 @@ template <int blocks, class Counter, class Use>
       k0 += philox_step[0];
       k1 += philox_step[1];
     }
-#pragma GCC unroll 2
+    MMD_UNROLL(2)
     for (int p = 0; p < chained_packs; ++p) use(first + p * philox_lanes, c[p]);
   }
 }
@@ -102,6 +102,14 @@ inline void philox_sequence(const philox_start& from, std::uint32_t* out) {
       from.key,
       [&](int first, const philox_words* c) {
         const philox_words low = (c[0] & 0xFFFFFFFFu) | c[1] << 32, high = (c[2] & 0xFFFFFFFFu) | c[3] << 32;
+#if defined(__CUDACC__)  // whose front end loses the packs of a builtin's arguments
+        philox_words front, back;
+        for (int i = 0; i < philox_lanes; ++i) {
+          const int l = i / 2, middle = philox_lanes / 2;
+          front[i] = i % 2 ? high[l] : low[l];
+          back[i] = i % 2 ? high[middle + l] : low[middle + l];
+        }
+#else
         const auto interleaved = [&]<int... i>(std::integer_sequence<int, i...>, auto half) {
           constexpr int start = decltype(half)::value * philox_lanes / 2;
           return __builtin_shufflevector(low, high, (start + i / 2 + i % 2 * philox_lanes)...);
@@ -109,6 +117,7 @@ inline void philox_sequence(const philox_start& from, std::uint32_t* out) {
         constexpr std::make_integer_sequence<int, philox_lanes> all;
         const philox_words front = interleaved(all, std::integral_constant<int, 0>{}),
                            back = interleaved(all, std::integral_constant<int, 1>{});
+#endif
         __builtin_memcpy(out + 4 * first, &front, sizeof front);
         __builtin_memcpy(out + 4 * first + 2 * philox_lanes, &back, sizeof back);
       });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// samples<T>: a view of n samples (rows) of d features (columns). It never owns and never copies.
+// samples<T>: a view of n samples (rows) of d features (columns). It never owns and never copies. samples<device<T>> looks at a device's
+// memory: a type of its own, as its values cannot be read here.
 #pragma once
 
 #include <concepts>
@@ -8,8 +9,8 @@
 #include <type_traits>
 
 #include "mmd/core/config.hpp"
+#include "mmd/core/device.hpp"
 #include "mmd/core/errors.hpp"
-#include "mmd/core/half.hpp"
 
 namespace mmd {
 
@@ -33,8 +34,8 @@ concept owning_matrix = strided_matrix<M> && requires {
   typename M::PlainObject;
 } && std::same_as<M, typename M::PlainObject>;
 
-// What a statistic accepts as a sample: rows are observations, stored as float, double, float16 or bfloat16. Half samples give the same
-// results, bit for bit, as the same values stored as float.
+// What a statistic accepts as a sample: rows are observations, stored as float, double, float16 or bfloat16, in the host's memory or in
+// that of the device which the backend uses. Half samples give the same results, bit for bit, as the same values stored as float.
 template <class M>
 concept sample_matrix = strided_matrix<M> && sample_number<typename M::Scalar>;
 
@@ -72,7 +73,7 @@ class samples {
   index_t cols() const { return cols_; }
   index_t rowStride() const { return row_stride_; }
   index_t colStride() const { return col_stride_; }
-  T operator()(index_t i, index_t k) const { return data_[i * row_stride_ + k * col_stride_]; }
+  T operator()(index_t i, index_t k) const requires(!on_device<T>) { return data_[i * row_stride_ + k * col_stride_]; }
   // Rows first .. first + count - 1, as a view of the same memory.
   samples middle_rows(index_t first, index_t count) const {
     detail::require(first >= 0 && first <= rows_, "middle_rows: first", first, "a row of the sample");
@@ -90,5 +91,9 @@ samples(const M&) -> samples<typename M::Scalar>;
 template <class T>
 requires sample_number<std::remove_const_t<T>> samples(std::span<T>, index_t, index_t)
 ->samples<std::remove_const_t<T>>;
+
+// Samples in a device's memory. Of a raw pointer: device_samples<float>(device_pointer(p), rows, cols, row_stride, col_stride).
+template <host_number T>
+using device_samples = samples<device<T>>;
 
 }  // namespace mmd

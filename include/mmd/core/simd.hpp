@@ -136,14 +136,21 @@ struct simd {
 #endif
   }
 #endif
-  [[gnu::always_inline]] friend simd where_nonzero(simd a, simd b) { return (raw)((raw_integer)(a.v != 0) & (raw_integer)b.v); }
-  [[gnu::always_inline]] friend simd where_positive(simd a, simd b) { return (raw)((raw_integer)(a.v > 0) & (raw_integer)b.v); }
+  [[gnu::always_inline]] friend simd where_nonzero(simd a, simd b) { return (raw)(raw_integer(a.v != 0) & (raw_integer)b.v); }
+  [[gnu::always_inline]] friend simd where_positive(simd a, simd b) { return (raw)(raw_integer(a.v > 0) & (raw_integer)b.v); }
   [[gnu::always_inline]] friend simd abs(simd a) { return (raw)((raw_integer)a.v & (raw_integer{} + std::numeric_limits<integer>::max())); }
   T sum() const {  // lanes in a fixed tree
     raw s = v;
+#if defined(__CUDACC__)  // whose front end loses the packs of a builtin's arguments
+    for (int half = width / 2; half > 0; half /= 2) {
+      const raw before = s;
+      for (int i = 0; i < width; ++i) s[i] = before[i] + before[(i + half) % width];
+    }
+#else
     for_halves([&]<int... i>(std::integer_sequence<int, i...>, auto half) {
       s += __builtin_shufflevector(s, s, ((i + decltype(half)::value) % width)...);
     });
+#endif
     return s[0];
   }
 

@@ -78,18 +78,21 @@ requires(!std::floating_point<T>) bool all_finite(const T* x, index_t n, index_t
 
 inline namespace MMD_ISA {
 
-// Throws invalid_input unless x has at least `least` rows, one column, and finite values only.
+// Throws invalid_input unless x has at least `least` rows, one column, and finite values only. Values on a device are looked at by its
+// backend while it packs them.
 template <class T>
 void check_sample(const samples<T>& x, const char* name, index_t least = 1) {
   const std::string argument(name);
   detail::require(x.rows() >= least, (argument + ".rows()").c_str(), x.rows(), least == 1 ? "at least 1" : "at least 2");
   detail::require(x.cols() >= 1, (argument + ".cols()").c_str(), x.cols(), "at least 1");
-  for (index_t i = 0; i < x.rows(); ++i) {
-    if (detail::all_finite(x.data() + i * x.rowStride(), x.cols(), x.colStride())) continue;
-    for (index_t k = 0; k < x.cols(); ++k) {
-      const auto value = static_cast<compute_type<T>>(x(i, k));
-      if (!std::isfinite(value)) {
-        detail::reject((argument + "(" + std::to_string(i) + ", " + std::to_string(k) + ")").c_str(), value, "a finite number");
+  if constexpr (!on_device<T>) {
+    for (index_t i = 0; i < x.rows(); ++i) {
+      if (detail::all_finite(x.data() + i * x.rowStride(), x.cols(), x.colStride())) continue;
+      for (index_t k = 0; k < x.cols(); ++k) {
+        const auto value = static_cast<compute_type<T>>(x(i, k));
+        if (!std::isfinite(value)) {
+          detail::reject((argument + "(" + std::to_string(i) + ", " + std::to_string(k) + ")").c_str(), value, "a finite number");
+        }
       }
     }
   }

@@ -92,7 +92,7 @@ inline NpyArray parse_npy_any(std::span<const std::byte> file, const std::string
   if (header.type == npy_type::f8) return {header.type, detail::npy_values<double>(header, values)};
   return {header.type, detail::npy_values<float>(header, values)};
 }
-template <sample_number T>
+template <host_number T>
 matrix<T> parse_npy(std::span<const std::byte> file, const std::string& name) {
   const detail::npy_header header = detail::checked_npy_header(file, name);
   return detail::npy_values<T>(header, file.subspan(header.data_begin));
@@ -105,7 +105,7 @@ matrix<T> parse_npy(std::span<const std::byte> file, const std::string& name) {
 // directory, another format, big-endian, integers or objects, 0 or more than 2 dimensions, truncated, too long. Sizes are checked against
 // the file's before anything is allocated.
 inline NpyArray read_npy_any(const std::string& path) { return parse_npy_any(read_bytes(path), detail::input_name(path)); }
-template <sample_number T>
+template <host_number T>
 matrix<T> read_npy(const std::string& path) {
   return parse_npy<T>(read_bytes(path), detail::input_name(path));
 }
@@ -144,7 +144,7 @@ inline namespace MMD_ISA {
 // Writes n x d values in C order, byte for byte as numpy.save does, atomically (see atomic_file). Values that the stored type cannot hold
 // are rounded to the nearest, ties to even. Without a type: f4 for float, f8 for double, f2 for float16; f4 for bfloat16, which .npy does
 // not have. Throws write_error: a missing folder, a full disk, no permission; invalid_input: a matrix without columns.
-template <sample_number T>
+template <host_number T>
 void write_npy(const std::string& path, samples<T> x, npy_type type) {
   detail::require(x.cols() > 0, "write_npy: cols", x.cols(), "at least 1");
   atomic_file file(path);

@@ -113,7 +113,7 @@ class safetensors {
     return get<T>(name).front();
   }
   // A tensor of two dimensions; sizes of -1 may be anything.
-  template <sample_number T>
+  template <host_number T>
   matrix<T> get_matrix(const std::string& name, index_t rows = -1, index_t cols = -1) const {
     const shape_type& shape = at(name).shape;
     const auto fits = [](index_t wanted, std::uint64_t found) { return wanted < 0 || static_cast<std::uint64_t>(wanted) == found; };

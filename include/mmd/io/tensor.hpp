@@ -55,7 +55,7 @@ inline constexpr tensor_type type_of = [] {
 
 // Numbers that a tensor may be read as and made of, bit by bit.
 template <class T>
-concept tensor_number = sample_number<T> || std::same_as<T, std::int64_t> || std::same_as<T, std::uint64_t> ||
+concept tensor_number = host_number<T> || std::same_as<T, std::int64_t> || std::same_as<T, std::uint64_t> ||
     std::same_as<T, std::int32_t> || std::same_as<T, std::uint32_t> || std::same_as<T, std::uint8_t>;
 
 inline namespace MMD_ISA {

@@ -44,7 +44,7 @@ V gelu(V z, V& slope) {
   using tail = detail::normal_tail<T>;
   const V u = abs(z), density = exp(V(T(-0.5)) * z * z), scale = V(T(1)) / (u + V(tail::c)), t = (u - V(tail::c)) * scale;
   V p = V(tail::p[0]);
-#pragma GCC unroll 32
+  MMD_UNROLL(32)
   for (std::size_t i = 1; i < tail::p.size(); ++i) p = fma(p, t, V(tail::p[i]));
   const V below = p * scale * density;  // Phi(-|z|)
   const V probability = below + where_positive(z, V(T(1)) - below - below);

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <string>
 
-#include "mmd/backends/cpu/parallel.hpp"
 #include "mmd/backends/cpu/product.hpp"
+#include "mmd/core/parallel.hpp"
 #include "mmd/core/samples.hpp"
 #include "mmd/engine/backend.hpp"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "mmd/backends/cpu/panels.hpp"
-#include "mmd/backends/cpu/parallel.hpp"
+#include "mmd/core/parallel.hpp"
 
 namespace mmd {
 namespace detail {

@@ -81,7 +81,7 @@ class dense_table {
     for (int r = 0; r < rows; ++r) sum0[r] = sum1[r] = S(0.0);
     for (; depth > 0; --depth, panel += rows, labels += column_lanes) {
       const S label0 = S::load(labels), label1 = S::load(labels + width);
-#pragma GCC unroll 8
+      MMD_UNROLL(8)
       for (int r = 0; r < rows; ++r) {
         const S value = panel[r];
         sum0[r] = fma(label0, value, sum0[r]);
