@@ -9,13 +9,10 @@
 #include <utility>
 
 #include "mmd/backends/cpu/simd_math.hpp"
+#include "mmd/engine/panels.hpp"
 #include "mmd/kernels/basic.hpp"
 
 namespace mmd {
-inline namespace MMD_ISA {
-inline constexpr int panel_rows = 128;  // rows of a full panel, and of each side of a full tile
-}  // namespace MMD_ISA
-
 namespace detail {
 inline namespace MMD_ISA {
 
