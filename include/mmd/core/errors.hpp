@@ -50,6 +50,23 @@ class device_error : public error {
   using error::error;
 };
 
+// The device's memory does not hold what was asked for, after all that could be given back was.
+class device_out_of_memory : public device_error {
+ public:
+  [[gnu::cold, gnu::noinline]] device_out_of_memory(const std::string& what, std::uint64_t asked, std::uint64_t free, std::uint64_t total)
+      : device_error(what + ": asked for " + std::to_string(asked) + " bytes, but " + std::to_string(free) + " of the device's " +
+                     std::to_string(total) + " bytes are free"),
+        asked_(asked),
+        free_(free),
+        total_(total) {}
+  std::uint64_t asked() const noexcept { return asked_; }
+  std::uint64_t free() const noexcept { return free_; }
+  std::uint64_t total() const noexcept { return total_; }
+
+ private:
+  std::uint64_t asked_, free_, total_;
+};
+
 // The work does not fit in the backend's memory limit, however it is split.
 class memory_limit_exceeded : public error {
  public:

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Values on a device, owned.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include "mmd/backends/cuda/context.cuh"
+
+namespace mmd {
+namespace detail {
+
+// `count` values, unspecified at first, allocated and freed in the order of one stream: work on another has to be ordered before. The
+// context must outlive it.
+template <class T>
+class buffer {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  buffer() = default;
+  // Throws device_out_of_memory: `what` says what the memory was for.
+  buffer(device_context& context, index_t count, cudaStream_t stream, const char* what)
+      : context_(&context), stream_(stream), size_(count), p_(static_cast<T*>(context.allocate(bytes(), stream, what))) {}
+  buffer(buffer&& o) noexcept
+      : context_(o.context_), stream_(o.stream_), size_(std::exchange(o.size_, 0)), p_(std::exchange(o.p_, nullptr)) {}
+  buffer& operator=(buffer&& o) noexcept {
+    std::swap(context_, o.context_);
+    std::swap(stream_, o.stream_);
+    std::swap(size_, o.size_);
+    std::swap(p_, o.p_);
+    return *this;
+  }
+  ~buffer() {
+    if (p_) context_->release(p_, bytes(), stream_);
+  }
+
+  T* data() const { return p_; }
+  index_t size() const { return size_; }
+  std::uint64_t bytes() const { return static_cast<std::uint64_t>(size_) * sizeof(T); }
+  device_context* context() const { return context_; }
+
+  void zero(cudaStream_t stream) {
+    if (size_ > 0) check(cudaMemsetAsync(p_, 0, bytes(), stream), "setting memory to zero");
+  }
+  // Copies the values to the beginning of the buffer. They have been read when it returns.
+  void put(std::span<const T> values, cudaStream_t stream) {
+    const auto* from = reinterpret_cast<const std::byte*>(values.data());
+    auto* to = reinterpret_cast<std::byte*>(p_);
+    for (std::size_t left = values.size_bytes(), which = 0; left > 0; which = 1 - which) {
+      const std::span<std::byte> chunk = context_->staging(static_cast<int>(which));
+      const std::size_t now = std::min(left, chunk.size());
+      std::memcpy(chunk.data(), from, now);
+      check(cudaMemcpyAsync(to, chunk.data(), now, cudaMemcpyHostToDevice, stream), "a transfer to the device");
+      context_->staged(static_cast<int>(which), stream);
+      from += now;
+      to += now;
+      left -= now;
+    }
+    context_->bytes_up += values.size_bytes();
+  }
+  // Fills the span with the first values of the buffer, after all work of the stream.
+  void get(std::span<T> values, cudaStream_t stream) const {
+    if (values.empty()) return;
+    check(cudaMemcpyAsync(values.data(), p_, values.size_bytes(), cudaMemcpyDeviceToHost, stream), "a transfer from the device");
+    context_->synchronize(stream);
+    context_->bytes_down += values.size_bytes();
+  }
+
+ private:
+  device_context* context_ = nullptr;
+  cudaStream_t stream_ = nullptr;
+  index_t size_ = 0;
+  T* p_ = nullptr;
+};
+
+}  // namespace detail
+}  // namespace mmd
