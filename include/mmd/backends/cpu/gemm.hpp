@@ -4,21 +4,14 @@
 #pragma once
 
 #include <algorithm>
-#include <string>
 
 #include "mmd/backends/cpu/product.hpp"
 #include "mmd/core/parallel.hpp"
 #include "mmd/core/samples.hpp"
-#include "mmd/engine/backend.hpp"
+#include "mmd/engine/dense.hpp"
 
 namespace mmd {
 namespace detail {
-
-// A matrix whose values can be written through data().
-template <class M>
-concept writable_matrix = strided_matrix<M> && requires(M& m) {
-  { m.data() } -> std::same_as<typename M::Scalar*>;
-};
 
 inline namespace MMD_ISA {
 
@@ -133,13 +126,8 @@ template <class T, class C>
 void product(int threads, transposed of_a, transposed of_b, T alpha, const samples<T>& a, const samples<T>& b, T beta, C& c) {
   constexpr int G = group_width<T>, R = micro_columns<T>;
   const operand<T> A(a, of_a == transposed::no), B(b, of_b == transposed::yes);
-  const index_t m = A.lines, n = B.lines, depth = A.depth;
-  const auto check = [](index_t found, index_t expected, const char* name, const char* what) {
-    if (found != expected) reject(name, found, std::string(what) + ", " + std::to_string(expected));
-  };
-  check(B.depth, depth, of_b == transposed::yes ? "gemm: B.cols()" : "gemm: B.rows()", "the inner dimension of op(A)");
-  check(c.rows(), m, "gemm: C.rows()", "the rows of op(A)");
-  check(c.cols(), n, "gemm: C.cols()", "the columns of op(B)");
+  const product_sizes sizes = check_product(of_a, of_b, a, b, c);
+  const index_t m = sizes.rows, n = sizes.cols, depth = sizes.depth;
   if (m == 0 || n == 0) return;
 
   const int team = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(depth) < 1e6 ? 1 : threads;
