@@ -6,12 +6,17 @@
 #include <concepts>
 #include <type_traits>
 
+#include "mmd/core/config.hpp"
 #include "mmd/core/half.hpp"
 
 namespace mmd {
 
+// What is kept there: samples, and the numbers of rows.
+template <class T>
+concept device_value = host_number<T> || std::same_as<T, index_t>;
+
 // A T in a device's memory, of T's size and alignment. The host can point to it, but neither make, copy nor read it.
-template <host_number T>
+template <device_value T>
 struct device {
   device() = delete;
   device(const device&) = delete;
@@ -70,7 +75,7 @@ T* raw_pointer(device<T>* p) {
 // rows x cols row-major values that it owns, on the host (core/matrix.hpp) and on a device (backends/cuda/matrix.cuh).
 template <class T>
 class matrix;
-template <host_number T>
+template <device_value T>
 class DeviceMatrix;
 namespace detail {
 template <class E>
