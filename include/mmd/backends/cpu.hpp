@@ -29,6 +29,9 @@ class cpu {
   // What it computes with, several values at a time: numbers of a kernel, with load, store and `width`.
   template <class T>
   using pack = simd<T>;
+  // A T in the memory that it computes in: the host's.
+  template <class T>
+  using element = T;
 
   // One pass over all pairs of pooled rows, feeding every reducer; the rows' layout and k(z, z).
   // Cost: N^2/2 kernel values and their quantities (d multiply-adds each). Memory: a packed copy of every feature space, O(N d), and a few
@@ -78,7 +81,7 @@ class cpu {
     detail::check_weights(weights, lay);
     const detail::space_sources<T> sources(k, z, slots_of<K>{});
     std::vector<bool> of_space;
-    for (const bool raw : sources.raw) of_space.push_back(raw ? wanted.raw : wanted.mapped);
+    for (const auto& s : sources.spaces) of_space.push_back(s.raw ? wanted.raw : wanted.mapped);
     const auto as = [&]<class E>(std::type_identity<E>, const std::vector<panel>& of_width,
                                  const std::vector<detail::features<E>>& packed) {
       return detail::weighted_gradient<value>(threads, k, slots_of<K>{}, packed, of_space, of_width, tiles,
@@ -104,6 +107,24 @@ class cpu {
   requires std::same_as<typename A::Scalar, typename C::Scalar> && std::same_as<typename B::Scalar, typename C::Scalar>
   void gemm(transposed of_a, transposed of_b, typename C::Scalar alpha, const A& a, const B& b, typename C::Scalar beta, C& c) const {
     detail::product(threads, of_a, of_b, alpha, samples<typename C::Scalar>(a), samples<typename C::Scalar>(b), beta, c);
+  }
+
+  // Values in the memory that it computes in, which is the host's: a backend of a device has `device<T>` for T, and moves them.
+  template <class T>
+  using element = T;
+  // A copy of the values there, and of values there.
+  template <sample_matrix M>
+  matrix<typename M::Scalar> upload(const M& x) const {
+    return converted<typename M::Scalar>(x);
+  }
+  template <sample_matrix M>
+  matrix<typename M::Scalar> download(const M& x) const {
+    return converted<typename M::Scalar>(x);
+  }
+  // A new shape; the values are unspecified afterwards.
+  template <class T>
+  void resize(matrix<T>& m, index_t rows, index_t cols) const {
+    m.resize(rows, cols);
   }
 
   // f(0), ..., f(count - 1) in parallel, in any order. What the lowest of those that throw throws is thrown again here, the same for any

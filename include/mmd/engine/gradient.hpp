@@ -26,12 +26,13 @@ struct gradient_of {
   bool mapped = true;  // the features that maps made, or that were given
 };
 
-// sum over weighted entries of the derivatives of k.
-template <class T>
+// sum over weighted entries of the derivatives of k. E: what the features are computed in, where the samples lie: device<float> of samples
+// in a device's memory.
+template <class E>
 struct kernel_gradient {
   // [feature space in the order of the expression]: d / d features of that space, N x d of it; 0 x 0 where not wanted. For a mapped space
   // it is the gradient with respect to what the map returned: to go on through the map is the caller's business.
-  std::vector<matrix<T>> features;
+  std::vector<matrix_of<E>> features;
   std::vector<double> scales;     // [slot]: sum weight * dk/du * u, u the slot's quantity. For exp(-u / s): minus s times d / d s
   std::vector<double> constants;  // [constant of the expression, in reading order]: d / d that constant
 };

@@ -10,6 +10,7 @@
 
 #include "mmd/backends/cpu/panels.hpp"
 #include "mmd/core/parallel.hpp"
+#include "mmd/engine/spaces.hpp"
 
 namespace mmd {
 namespace detail {
@@ -58,22 +59,8 @@ inline void widen(const float16* x, double* out) {
 // The rows of one feature space where they lie: one view for each group, read in the pooled order, and as double: what is done with them
 // is compiled once, not for every number type of the samples.
 struct row_source {
-  enum class storage { f64, f32, f16, bf16 };
-  template <class S>
-  static constexpr storage storage_of = std::same_as<S, double>    ? storage::f64
-                                        : std::same_as<S, float>   ? storage::f32
-                                        : std::same_as<S, float16> ? storage::f16
-                                                                   : storage::bf16;
-  static constexpr index_t value_bytes(storage type) { return type == storage::f64 ? 8 : type == storage::f32 ? 4 : 2; }
-  struct part {
-    const void* data;
-    storage type;
-    index_t rows, cols, row_stride, col_stride;
-    template <class S>
-    part(const samples<S>& x)
-        : data(x.data()), type(storage_of<S>), rows(x.rows()), cols(x.cols()), row_stride(x.rowStride()), col_stride(x.colStride()) {}
-  };
-  std::vector<part> parts;
+  using storage = stored_rows::storage;
+  std::vector<stored_rows> parts;
   const std::vector<index_t>* order;
   static constexpr index_t block = 64;  // features at a time: what is written stays in the nearest cache
   static index_t mean_chunks(index_t rows) { return std::clamp<index_t>(rows / panel_rows, 1, 64); }
@@ -101,7 +88,7 @@ struct row_source {
     // Brings values first ... first + n - 1 nearer, where they lie side by side: rows in a random order are not foreseen by the processor.
     void prefetch(index_t first, index_t n) const {
       if (stride != 1) return;
-      const index_t width = value_bytes(type), line = 64 / width;
+      const index_t width = stored_rows::value_bytes(type), line = 64 / width;
       for (index_t k = 0; k < n; k += line) __builtin_prefetch(static_cast<const std::byte*>(p) + (first + k) * width);
     }
 
@@ -120,8 +107,9 @@ struct row_source {
     index_t r = order->empty() ? position : (*order)[at(position)];
     std::size_t g = 0;
     while (r >= parts[g].rows) r -= parts[g++].rows;
-    const part& from = parts[g];
-    return {static_cast<const std::byte*>(from.data) + r * from.row_stride * value_bytes(from.type), from.col_stride, from.type};
+    const stored_rows& from = parts[g];
+    return {static_cast<const std::byte*>(from.data) + r * from.row_stride * stored_rows::value_bytes(from.type), from.col_stride,
+            from.type};
   }
 };
 
