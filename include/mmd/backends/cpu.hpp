@@ -29,9 +29,6 @@ class cpu {
   // What it computes with, several values at a time: numbers of a kernel, with load, store and `width`.
   template <class T>
   using pack = simd<T>;
-  // A T in the memory that it computes in: the host's.
-  template <class T>
-  using element = T;
 
   // One pass over all pairs of pooled rows, feeding every reducer; the rows' layout and k(z, z).
   // Cost: N^2/2 kernel values and their quantities (d multiply-adds each). Memory: a packed copy of every feature space, O(N d), and a few
