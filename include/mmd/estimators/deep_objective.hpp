@@ -17,11 +17,12 @@ struct DeepKernelParameters {
   bool use_q = false;
 };
 
-template <class T>
+// E: float or double, or device<float>, device<double> for features in a device's memory: their gradients are there too.
+template <class E>
 struct DeepObjective {
   double objective = 0, statistic = 0, variance = 0;
-  matrix<T> grad_features;  // N x d of the features, rows of x first
-  matrix<T> grad_raw;       // N x d of the raw rows; 0 x 0 without q, and where it is not wanted
+  matrix_of<E> grad_features;  // N x d of the features, rows of x first
+  matrix_of<E> grad_raw;       // N x d of the raw rows; 0 x 0 without q, and where it is not wanted
   double grad_epsilon = 0, grad_sigma_phi = 0, grad_sigma_q = 0;
 };
 
@@ -51,13 +52,13 @@ inline namespace MMD_ISA {
 // only read with use_q (pass {} otherwise). Raw rows that are data need no gradient: wanted = {.raw = false} saves its work. Two passes
 // over the pairs, O(N d) memory, the same bits for any number of threads. Throws invalid_input for parameters out of range, fewer than two
 // rows in either sample, rows that do not fit, and values that are not finite.
-template <backend B, class T>
-DeepObjective<T> deep_objective(const B& on, const samples<T>& features, const samples<T>& raw, index_t n, const DeepKernelParameters& p,
+template <backend B, class E>
+DeepObjective<E> deep_objective(const B& on, const samples<E>& features, const samples<E>& raw, index_t n, const DeepKernelParameters& p,
                                 const ObjectiveOptions& options = {}, gradient_of wanted = {}) {
   detail::check_parameters(p);
   detail::require(n >= 2 && n <= features.rows() - 2, "n", n, "at least 2, and at least 2 fewer than the rows of features");
-  DeepObjective<T> out;
-  auto finish = [&](ObjectiveGradient<T> g) {
+  DeepObjective<E> out;
+  auto finish = [&](ObjectiveGradient<E> g) {
     out.objective = g.value.objective;
     out.statistic = g.value.statistic;
     out.variance = g.value.variance;
@@ -69,7 +70,7 @@ DeepObjective<T> deep_objective(const B& on, const samples<T>& features, const s
       out.grad_sigma_q = -g.gradient.scales[1] / p.sigma_q;
     }
   };
-  auto halves = [n](const samples<T>& z) { return std::pair(z.middle_rows(0, n), z.middle_rows(n, z.rows() - n)); };
+  auto halves = [n](const samples<E>& z) { return std::pair(z.middle_rows(0, n), z.middle_rows(n, z.rows() - n)); };
   if (p.use_q) {
     detail::require(raw.rows() == features.rows(), "raw.rows()", raw.rows(), "as many rows as features");
     check_sample(features, "features");

@@ -50,10 +50,11 @@ struct ObjectiveTerms {
   pair_weights weights;
 };
 
-template <class T>
+// E: a number, device<number> for samples in a device's memory (see kernel_gradient).
+template <class E>
 struct ObjectiveGradient {
   ObjectiveValue value;
-  kernel_gradient<T> gradient;
+  kernel_gradient<E> gradient;
 };
 
 namespace detail {
@@ -220,12 +221,13 @@ ObjectiveValue mmd_mp_objective(const K& k, const X& x, const Y& y, const Object
 }
 
 // The objective and its gradient by the features of every space that the kernel reads (rows of x first), by the scale of every slot and by
-// every constant of the expression: see kernel_gradient. Two passes over the pairs, O(N d) memory.
+// every constant of the expression: see kernel_gradient. Two passes over the pairs, O(N d) memory; gradients of samples in a device's
+// memory stay there.
 template <backend B, kernel K, sample_matrix X, sample_matrix Y>
 auto mmd_mp_gradient(const B& on, const K& k, const X& x, const Y& y, const ObjectiveOptions& options = {}, gradient_of wanted = {}) {
   const auto z = objective_pool(x, y, options);
   const ObjectiveTerms terms = objective_terms(kernel_means(on, k, z, options), options);
-  return ObjectiveGradient<compute_type<typename X::Scalar>>{terms.value, on.gradient(k, z, terms.weights, wanted)};
+  return ObjectiveGradient<computed<typename X::Scalar>>{terms.value, on.gradient(k, z, terms.weights, wanted)};
 }
 template <kernel K, sample_matrix X, sample_matrix Y>
 auto mmd_mp_gradient(const K& k, const X& x, const Y& y, const ObjectiveOptions& options = {}, gradient_of wanted = {}) {

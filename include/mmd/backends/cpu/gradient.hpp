@@ -36,28 +36,6 @@ template <index_t b_column, class T>
   }
 }
 
-inline void check_weights(const pair_weights& weights, const layout& lay) {
-  const std::size_t groups = at(lay.groups()), rows = at(lay.rows);
-  const auto sized = [](const char* name, const std::vector<double>& v, std::size_t size, const char* what) {
-    require(v.size() == size, name, v.size(), (std::to_string(size) + what).c_str());
-  };
-  sized("weights.w.size()", weights.w, rows, ": one weight for each pooled row");
-  sized("weights.p.size()", weights.p, rows, ": one weight for each pooled row");
-  sized("weights.ww.size()", weights.ww, groups * groups, ": groups x groups weights");
-  sized("weights.wp.size()", weights.wp, groups * groups, ": groups x groups weights");
-  for (std::size_t g = 0; g < groups; ++g) {
-    for (std::size_t h = 0; h < g; ++h) {
-      require(weights.ww[g * groups + h] == weights.ww[h * groups + g], "weights.ww", weights.ww[g * groups + h], "a symmetric table");
-      require(weights.wp[g * groups + h] == weights.wp[h * groups + g], "weights.wp", weights.wp[g * groups + h], "a symmetric table");
-    }
-  }
-  if (!weights.diagonal.empty()) sized("weights.diagonal.size()", weights.diagonal, rows, ": one weight for each pooled row, or none");
-  if (weights.paired.empty()) return;
-  require(groups >= 2 && lay.group_rows[0] == lay.group_rows[1], "weights.paired.size()", weights.paired.size(),
-          "none, as there are no two groups of equal size");
-  sized("weights.paired.size()", weights.paired, at(lay.group_rows[0]), ": one weight for each pair, or none");
-}
-
 // The weights in packed rows (zero in the padding), and their tables.
 template <class T>
 struct packed_weights {
