@@ -55,11 +55,11 @@ template <class E>
 using computed = std::conditional_t<on_device<E>, device<compute_type<E>>, compute_type<E>>;
 
 // A pointer to a device's memory, as cudaMalloc gives it, with a type that says so; and back, for calls that want it raw.
-template <host_number T>
+template <device_value T>
 const device<T>* device_pointer(const T* p) {
   return reinterpret_cast<const device<T>*>(p);
 }
-template <host_number T>
+template <device_value T>
 device<T>* device_pointer(T* p) {
   return reinterpret_cast<device<T>*>(p);
 }

@@ -27,15 +27,15 @@ class buffer {
   buffer(buffer&& o) noexcept
       : context_(o.context_), stream_(o.stream_), size_(std::exchange(o.size_, 0)), p_(std::exchange(o.p_, nullptr)) {}
   buffer& operator=(buffer&& o) noexcept {
-    std::swap(context_, o.context_);
-    std::swap(stream_, o.stream_);
-    std::swap(size_, o.size_);
-    std::swap(p_, o.p_);
+    if (this == &o) return *this;
+    release();
+    context_ = o.context_;
+    stream_ = o.stream_;
+    size_ = std::exchange(o.size_, 0);
+    p_ = std::exchange(o.p_, nullptr);
     return *this;
   }
-  ~buffer() {
-    if (p_) context_->release(p_, bytes(), stream_);
-  }
+  ~buffer() { release(); }
 
   T* data() const { return p_; }
   index_t size() const { return size_; }
@@ -61,15 +61,20 @@ class buffer {
     }
     context_->bytes_up += values.size_bytes();
   }
-  // Fills the span with the first values of the buffer, after all work of the stream.
-  void get(std::span<T> values, cudaStream_t stream) const {
+  // Fills the span with the values from `first` on, after all work of the stream.
+  void get(std::span<T> values, cudaStream_t stream) const { get(values, 0, stream); }
+  void get(std::span<T> values, index_t first, cudaStream_t stream) const {
     if (values.empty()) return;
-    check(cudaMemcpyAsync(values.data(), p_, values.size_bytes(), cudaMemcpyDeviceToHost, stream), "a transfer from the device");
+    check(cudaMemcpyAsync(values.data(), p_ + first, values.size_bytes(), cudaMemcpyDeviceToHost, stream), "a transfer from the device");
     context_->synchronize(stream);
     context_->bytes_down += values.size_bytes();
   }
 
  private:
+  void release() noexcept {
+    if (p_) context_->release(p_, bytes(), stream_);
+  }
+
   device_context* context_ = nullptr;
   cudaStream_t stream_ = nullptr;
   index_t size_ = 0;
