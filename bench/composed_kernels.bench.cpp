@@ -1,7 +1,29 @@
 // SPDX-License-Identifier: MIT
 // Kernel sums of expressions over the grid of sizes.
+#include <memory>
+#include <vector>
+
+#include "mmd/learning/perceptron.hpp"
 #include "support/composed.hpp"
 #include "support/kernel_sums.hpp"
+
+namespace bench {
+namespace {
+
+constexpr index_t hidden_columns = 256;
+
+// A Gaussian on what a perceptron makes of the rows, computed in the pass.
+template <class T>
+auto on_network(mmd::index_t d, double h) {
+  const auto network = std::make_shared<const mmd::Perceptron<T>>(std::vector<mmd::index_t>{d, hidden_columns, feature_columns}, 1);
+  return mmd::on([network](const mmd::samples<T>& x) { return (*network)(mmd::cpu{}, x); }, mmd::gaussian(h));
+}
+double network_flops(mmd::index_t n, double d) {
+  return 2 * static_cast<double>(n) * (d * static_cast<double>(hidden_columns) + static_cast<double>(hidden_columns * feature_columns));
+}
+
+}  // namespace
+}  // namespace bench
 
 void bench::cases() {
   add_grid(

@@ -1,57 +1,21 @@
 // SPDX-License-Identifier: MIT
-// What the benchmarks share: samples, a clock, peak memory, and the figures of each case.
+// What the benchmarks of the CPU backend share: samples, rounds in turn, peak memory.
 #pragma once
-
-#include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstdint>
 #include <functional>
-#include <initializer_list>
-#include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "mmd/backends/cpu.hpp"
 #include "mmd/core/matrix.hpp"
 #include "mmd/core/philox.hpp"
+#include "support/cases.hpp"
 
 namespace bench {
 
-using mmd::index_t;
 using mmd::samples;
-using State = benchmark::State;
-
-// ---- support/main.cpp
-// Every program defines it: registers its cases.
-void cases();
-// `--quick`: the sizes named in docs/performance.md, fewer runs.
-extern bool quick;
-// The process's memory now, and the largest since `reset_peak`, in bytes.
-std::uint64_t memory_now();
-std::uint64_t memory_peak();
-void reset_peak();
-// As many as the library uses by default.
-int threads();
-// Says in the report for which instruction set the cases were compiled.
-void set_isa(const char* isa);
-
-template <class T>
-inline constexpr const char* name_of = sizeof(T) == 4 ? "float" : "double";
-
-inline std::string at(const std::string& name, std::initializer_list<std::pair<const char*, index_t>> arguments) {
-  std::string all = name;
-  for (const auto& [key, value] : arguments) all += std::string("/") + key + ":" + std::to_string(value);
-  return all;
-}
-
-template <class F>
-void add(const std::string& name, F f) {
-  set_isa(mmd::isa);
-  benchmark::RegisterBenchmark(name.c_str(), std::move(f))->Iterations(1)->UseManualTime()->Unit(benchmark::kMillisecond);
-}
 
 // n x d values of mean 0 and variance 1, from value number `first` on. All samples of a type are views of one block, which stays.
 template <class T>
@@ -80,24 +44,6 @@ mmd::matrix<T> shifted_rows(index_t n, index_t d, T shift = 0, index_t first = 0
   for (index_t i = 0; i < to.size(); ++i) to.data()[i] = from.data()[i] + shift;
   return to;
 }
-
-template <class F>
-double seconds(F&& f) {
-  const auto start = std::chrono::steady_clock::now();
-  f();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-inline double median_of(std::vector<double> times) {
-  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-  std::nth_element(times.begin(), middle, times.end());
-  return times.size() % 2 == 1 ? *middle : (*middle + *std::max_element(times.begin(), middle)) / 2;
-}
-
-// Whether a case that took `spent` seconds in `runs` runs is run again: until `budget` seconds are spent, and three times if that takes no
-// more than three times as long.
-inline bool again(double spent, int runs, double budget) { return runs < 200 && (spent < budget || (runs < 3 && spent < 3 * budget)); }
-inline double budget() { return quick ? 0.06 : 0.2; }
 
 // Threads of one library that wait for work keep the cores busy for a while: the next library starts when they are asleep, on cores that
 // have been woken, which takes milliseconds on a virtual machine.
@@ -152,7 +98,5 @@ template <class F>
 double measure(State& state, F&& f) {
   return in_turn(state, {std::function<void()>(std::ref(f))})[0];
 }
-
-inline double pairs_of(index_t n) { return 0.5 * static_cast<double>(n) * static_cast<double>(n - 1); }
 
 }  // namespace bench

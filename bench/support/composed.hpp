@@ -3,17 +3,13 @@
 #pragma once
 
 #include <cmath>
-#include <memory>
-#include <vector>
 
-#include "mmd/backends/cpu.hpp"
 #include "mmd/kernels/algebra.hpp"
-#include "mmd/learning/perceptron.hpp"
 
 namespace bench {
 
 inline constexpr double epsilon = 0.01;
-inline constexpr mmd::index_t feature_columns = 128, hidden_columns = 256;
+inline constexpr mmd::index_t feature_columns = 128;
 
 inline auto five_gaussians(double h) {
   using mmd::gaussian;
@@ -35,16 +31,6 @@ inline auto deep_formula(double h) {
     using V = decltype(u);
     return (V(1 - epsilon) * phi(u) + V(epsilon)) * q(u);
   };
-}
-
-// A Gaussian on what a perceptron makes of the rows, computed in the pass.
-template <class T>
-auto on_network(mmd::index_t d, double h) {
-  const auto network = std::make_shared<const mmd::Perceptron<T>>(std::vector<mmd::index_t>{d, hidden_columns, feature_columns}, 1);
-  return mmd::on([network](const mmd::samples<T>& x) { return (*network)(mmd::cpu{}, x); }, mmd::gaussian(h));
-}
-inline double network_flops(mmd::index_t n, double d) {
-  return 2 * static_cast<double>(n) * (d * static_cast<double>(hidden_columns) + static_cast<double>(hidden_columns * feature_columns));
 }
 
 }  // namespace bench

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// main() of every benchmark: Google Benchmark's, and --quick.
+// main() of every benchmark: Google Benchmark's, --quick and --tiny.
 #include <malloc.h>
 
 #include <cstring>
@@ -7,14 +7,14 @@
 #include <limits>
 #include <string>
 
-#include "support/bench.hpp"
+#include "support/cases.hpp"
 #if defined(_OPENMP)
 #include <omp.h>
 #endif
 
 namespace bench {
 
-bool quick = false;
+bool quick = false, tiny = false;
 
 namespace {
 // "VmRSS:  1234 kB" of this process.
@@ -58,6 +58,8 @@ int main(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) {
     if (std::strcmp(argv[i], "--quick") == 0) {
       bench::quick = true;
+    } else if (std::strcmp(argv[i], "--tiny") == 0) {
+      bench::quick = bench::tiny = true;
     } else {
       argv[kept++] = argv[i];
     }
