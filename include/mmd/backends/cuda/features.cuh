@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "mmd/backends/cuda/rows.cuh"
+#include "mmd/backends/cuda/packing.cuh"
 #include "mmd/backends/cuda/upload.cuh"
 
 namespace mmd {
