@@ -5,11 +5,10 @@
 #include <cmath>
 #include <cstdint>
 #include <span>
-#include <vector>
 
-#include "mmd/core/config.hpp"
 #include "mmd/core/errors.hpp"
-#include "mmd/learning/packs.hpp"
+#include "mmd/core/matrix.hpp"
+#include "mmd/learning/rows.hpp"
 
 namespace mmd {
 
@@ -20,10 +19,13 @@ struct AdamOptions {
 
 inline namespace MMD_ISA {
 
-// One optimiser for one vector of parameters. Memory: two numbers a parameter.
+// One optimiser for one vector of parameters, in the host's memory (E = T) or in a device's (E = device<T>). Memory: two numbers a
+// parameter, where the parameters are.
 //   m = b1 m + (1 - b1) g,  v = b2 v + (1 - b2) g^2,  p -= rate / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + epsilon).
-template <class T>
+template <class E>
 class Adam {
+  using T = host_value<E>;
+
  public:
   explicit Adam(const AdamOptions& options = {}) : options_(options) {
     detail::require(std::isfinite(options.learning_rate) && options.learning_rate > 0, "learning_rate", options.learning_rate,
@@ -36,37 +38,27 @@ class Adam {
   // Moves the parameters by one step, in parallel. Throws invalid_input when sizes differ from each other or from the first step's.
   // Not inlined: where GCC sees parameters fewer than a pack has values it warns of the loop that is not entered.
   template <backend B>
-  [[gnu::noinline]] void step(const B& on, std::span<T> parameters, std::span<const T> gradient) {
-    using V = typename B::template pack<T>;
+  [[gnu::noinline]] void step(const B& on, std::span<E> parameters, std::span<const E> gradient) {
     detail::require(gradient.size() == parameters.size(), "gradient.size()", gradient.size(), "as many entries as parameters");
+    const auto size = static_cast<index_t>(parameters.size());
     if (steps_ == 0) {
-      mean_.assign(parameters.size(), T(0));
-      square_.assign(parameters.size(), T(0));
+      detail::zeros<E>(on, mean_, size);
+      detail::zeros<E>(on, square_, size);
     }
-    detail::require(mean_.size() == parameters.size(), "parameters.size()", parameters.size(), "as many as in the first step");
+    detail::require(mean_.cols() == size, "parameters.size()", parameters.size(), "as many as in the first step");
     ++steps_;
     const double t = static_cast<double>(steps_);
-    const V rate = static_cast<T>(options_.learning_rate / (1 - std::pow(options_.beta1, t)));
-    const V root = static_cast<T>(std::sqrt(1 - std::pow(options_.beta2, t))), epsilon = static_cast<T>(options_.epsilon);
-    const V keep1 = static_cast<T>(options_.beta1), take1 = static_cast<T>(1 - options_.beta1);
-    const V keep2 = static_cast<T>(options_.beta2), take2 = static_cast<T>(1 - options_.beta2);
-    const V sign = options_.ascend ? T(-1) : T(1);
-    constexpr index_t block = 8192;
-    const auto size = static_cast<index_t>(parameters.size());
-    on.for_each((size + block - 1) / block, [&](index_t part) {
-      const index_t first = part * block;
-      T *const p = parameters.data() + first, *const mean = mean_.data() + first, *const square = square_.data() + first;
-      detail::for_each_pack<T, V>(std::min(block, size - first), [&](index_t i, auto at) {
-        const V g = sign * at.load(gradient.data() + first + i);
-        const V m = fma(keep1, at.load(mean + i), take1 * g), v = fma(keep2, at.load(square + i), take2 * g * g);
-        at.store(m, mean + i);
-        at.store(v, square + i);
-        at.store(at.load(p + i) - rate * (m / (sqrt(v) / root + epsilon)), p + i);
-      });
-    });
+    using detail::raw;
+    detail::for_each_part<E>(
+        on, size,
+        detail::adam_part<T>{raw(parameters.data()), raw(mean_.data()), raw(square_.data()), raw(gradient.data()),
+                             static_cast<T>(options_.learning_rate / (1 - std::pow(options_.beta1, t))),
+                             static_cast<T>(std::sqrt(1 - std::pow(options_.beta2, t))), static_cast<T>(options_.epsilon),
+                             static_cast<T>(options_.beta1), static_cast<T>(1 - options_.beta1), static_cast<T>(options_.beta2),
+                             static_cast<T>(1 - options_.beta2), options_.ascend ? T(-1) : T(1)});
   }
-  template <class D = T>
-  void step(std::span<T> parameters, std::span<const T> gradient) {
+  template <class D = E>
+  void step(std::span<E> parameters, std::span<const E> gradient) {
     step(detail::default_backend<D>{}, parameters, gradient);
   }
   std::uint64_t steps() const { return steps_; }
@@ -74,7 +66,7 @@ class Adam {
  private:
   AdamOptions options_;
   std::uint64_t steps_ = 0;
-  std::vector<T> mean_, square_;
+  matrix_of<E> mean_, square_;
 };
 
 }  // namespace MMD_ISA

@@ -51,20 +51,11 @@ class DeepKernel {
   // Columns of `features`.
   index_t feature_columns() const { return network.outputs() + (raw_kernel ? dimension() : 0); }
 
-  // What the kernel reads of each row: phi(z(x)), and behind it z(x) with `raw_kernel`. Throws invalid_input when x has other columns than
-  // the training rows had, or a value that is not finite.
-  template <backend B>
-  matrix<T> features(const B& on, const samples<T>& x) const {
-    matrix<T> phi = map(on, x);
-    if (!raw_kernel) return phi;
-    const matrix<T> z = standardizer(x);
-    matrix<T> both(x.rows(), feature_columns());
-    for (index_t i = 0; i < x.rows(); ++i) {
-      std::ranges::copy(phi.row(i), both.row(i).begin());
-      std::ranges::copy(z.row(i), both.row(i).begin() + network.outputs());
-    }
-    return both;
-  }
+  // What the kernel reads of each row: phi(z(x)), and behind it z(x) with `raw_kernel`; in the memory that x is in. Throws invalid_input
+  // when x has other columns than the training rows had, or a value that is not finite.
+  template <backend B, class S>
+  requires std::same_as<host_value<S>, T> matrix_of<S> features(const B& on, const samples<S>& x)
+  const { return map(on, x, raw_kernel); }
   template <floating_matrix M, class B = detail::default_backend<M>>
   matrix<T> features(const M& x) const {
     return features(B{}, samples<T>(x));
@@ -79,23 +70,59 @@ class DeepKernel {
   // The kernel between samples. It refers to this object, which must outlive it.
   template <backend B>
   auto kernel(const B& on) const {
-    const auto phi = [this, on](const samples<T>& x) { return map(on, x); };
-    const auto raw = [this](const samples<T>& x) { return raw_kernel ? standardizer(x) : matrix<T>(x.rows(), 0); };
+    const auto phi = [this, on]<class S>(const samples<S>& x) { return map(on, x, false); };
+    const auto raw = [this, on]<class S>(const samples<S>& x) { return standardized(on, x); };
     return combine(phi, raw);
   }
 
   friend bool operator==(const DeepKernel&, const DeepKernel&) = default;
 
  private:
-  // phi(z(x)), standardised a block of rows at a time.
-  template <backend B>
-  matrix<T> map(const B& on, const samples<T>& x) const {
+  // phi(z(x)), and behind it z(x) where asked for, a block of rows at a time.
+  template <backend B, class S>
+  matrix_of<S> map(const B& on, const samples<S>& x, bool with_raw) const {
+    using E = typename B::template element<T>;
     if (x.rows() == 0) check_sample(x, "x", 0);
-    matrix<T> z;
-    return network.by_blocks(on, x.rows(), [&](index_t first, index_t rows) {
-      if (!standardizer(on, x.middle_rows(first, rows), z)) check_sample(x, "x", 0);
-      return samples<T>(z);
-    });
+    matrix_of<E> out, moved, z;
+    detail::reshape(on, out, x.rows(), network.outputs() + (with_raw ? x.cols() : 0));
+    const detail::writable_rows<E> all(out);
+    network.by_blocks(on, detail::writable_rows<E>(out.data(), out.rows(), network.outputs(), out.cols()),
+                      [&](index_t first, index_t rows) {
+                        const samples<S> block = x.middle_rows(first, rows);
+                        bool finite = true;
+                        if constexpr (std::same_as<S, E>) {
+                          finite = standardizer(on, block, z);
+                        } else {
+                          moved = on.upload(block);
+                          finite = standardizer(on, samples<E>(moved), z);
+                        }
+                        if (!finite) check_finite(on, x);
+                        if (with_raw) detail::copy_rows(on, samples<E>(z), {}, all.part(first, rows, network.outputs()));
+                        return samples<E>(z);
+                      });
+    return detail::handed_back<S>(on, std::move(out));
+  }
+  // z(x) where it is read, else no columns.
+  template <backend B, class S>
+  matrix_of<S> standardized(const B& on, const samples<S>& x) const {
+    matrix_of<S> z;
+    if constexpr (on_device<S>) {
+      detail::reshape(on, z, x.rows(), 0);
+      if (raw_kernel) standardizer(on, x, z);
+      return z;
+    } else {
+      return raw_kernel ? standardizer(x) : matrix<T>(x.rows(), 0);
+    }
+  }
+  // Names the value that is not finite.
+  template <backend B, class S>
+  static void check_finite(const B& on, const samples<S>& x) {
+    if constexpr (on_device<S>) {
+      const auto copy = on.download(x);
+      check_sample(samples<T>(copy), "x", 0);
+    } else {
+      check_sample(x, "x", 0);
+    }
   }
   // Without q the second map has no columns: all distances are 0 and its factor is exactly 1, so that both forms are of one type.
   template <class Phi, class Raw>

@@ -23,31 +23,39 @@ struct ParameterPart {
 
 inline namespace MMD_ISA {
 
+template <class T>
+class Perceptron;
+
+// Everything that a backward pass of a perceptron needs of its forward pass, and its working memory, where the values E are. Kept from step
+// to step: no new memory once it has seen the largest batch.
+template <class E>
+class PerceptronTape {
+ public:
+  const matrix_of<E>& output() const { return output_; }
+
+ private:
+  template <class>
+  friend class Perceptron;
+  struct Layer {
+    matrix_of<E> linear, output;
+    GeluNormTape<E> norm;
+  };
+  samples<E> input_;
+  Dropout dropout_;
+  matrix_of<E> dropped_, output_, grad_, below_, partials_;
+  matrix_of<detail::beside<E, index_t>> rows_;
+  std::vector<Layer> hidden_;
+};
+
 // Linear, GELU, LayerNorm for every hidden layer, and a last Linear. x W' + b with W stored outputs x inputs, as PyTorch does; GELU by erf.
-// All parameters lie in one vector, so that an optimiser needs to know nothing about layers.
+// All parameters lie in one vector, so that an optimiser needs to know nothing about layers. They are the host's; `forward` and `backward`
+// also take such a vector in the memory that a backend computes in, where a training keeps it.
 // Cost: 2 n (sum of inputs x outputs of the layers) flops forward, twice that backward. Memory: the tape, about 4 n x the hidden widths.
 // Reproducibility: the same bits for any number of threads.
 template <class T>
 class Perceptron {
  public:
-  // Everything that a backward pass needs of its forward pass, and its working memory. Kept from step to step: no new memory once it has
-  // seen the largest batch.
-  class Tape {
-   public:
-    const matrix<T>& output() const { return output_; }
-
-   private:
-    friend class Perceptron;
-    struct Layer {
-      matrix<T> linear, output;
-      GeluNormTape<T> norm;
-    };
-    samples<T> input_;
-    Dropout dropout_;
-    matrix<T> dropped_, output_, grad_, below_;
-    std::vector<Layer> hidden_;
-    std::vector<T> partials_;
-  };
+  using Tape = PerceptronTape<T>;
 
   Perceptron() = default;
   // sizes: inputs, hidden widths, outputs; at least inputs and outputs. Weights and biases are uniform on +-1/sqrt(inputs of the layer), as
@@ -100,25 +108,38 @@ class Perceptron {
     std::ranges::copy(values, parameters_.begin());
   }
 
-  // n x outputs, for x: n x inputs, without dropout; in blocks of rows, so that memory does not grow with n beyond the result.
-  template <backend B>
-  matrix<T> operator()(const B& on, const samples<T>& x) const {
+  // n x outputs, for x: n x inputs, without dropout, in the memory that x is in; in blocks of rows, so that memory does not grow with n
+  // beyond the result.
+  template <backend B, class S>
+  requires std::same_as<host_value<S>, T> matrix_of<S>
+  operator()(const B& on, const samples<S>& x) const {
+    using E = typename B::template element<T>;
     check_input(x);
-    return by_blocks(on, x.rows(), [&](index_t first, index_t rows) { return x.middle_rows(first, rows); });
+    matrix_of<E> result;
+    detail::reshape(on, result, x.rows(), outputs());
+    matrix_of<E> moved;
+    by_blocks(on, detail::writable_rows<E>(result), [&](index_t first, index_t rows) {
+      if constexpr (std::same_as<S, E>) {
+        return x.middle_rows(first, rows);
+      } else {
+        moved = on.upload(x.middle_rows(first, rows));
+        return samples<E>(moved);
+      }
+    });
+    return detail::handed_back<S>(on, std::move(result));
   }
-  // The same for rows that are made a block at a time: block(first, rows) gives rows first ... first + rows - 1, `inputs` columns of them,
-  // good until its next call.
-  template <backend B, class F>
-  matrix<T> by_blocks(const B& on, index_t rows, const F& block) const {
-    matrix<T> result(rows, outputs());
-    Tape tape;
-    constexpr index_t most = 400;
-    for (index_t first = 0; first < rows; first += most) {
-      const index_t count = std::min(most, rows - first);
-      forward(on, block(first, count), tape);
-      std::copy_n(tape.output_.data(), count * outputs(), result.data() + first * outputs());
+  // The same for rows that are made a block at a time, in the memory that the backend computes in: block(first, rows) gives rows first ...
+  // first + rows - 1, `inputs` columns of them, good until its next call. result: as many rows, `outputs` columns.
+  template <backend B, class E, class F>
+  void by_blocks(const B& on, const detail::writable_rows<E>& result, const F& block) const {
+    PerceptronTape<E> tape;
+    matrix_of<E> copy;
+    const std::span<const E> all = detail::placed(on, parameters(), copy);
+    constexpr index_t most = on_device<E> ? 16384 : 400;  // rows; on a device a launch should be long
+    for (index_t first = 0; first < result.rows(); first += most) {
+      const index_t count = std::min(most, result.rows() - first);
+      run(on, all, block(first, count), tape, {}, {}, result.part(first, count));
     }
-    return result;
   }
 
   // The same for one batch, remembering what `backward` needs: x, which must stay where it is until then, or a copy of those of its rows
@@ -126,30 +147,16 @@ class Perceptron {
   template <backend B>
   const matrix<T>& forward(const B& on, const samples<T>& x, Tape& tape, const Dropout& dropout = {},
                            std::span<const index_t> rows = {}) const {
-    check_input(x);
-    for (const index_t r : rows) detail::require(r >= 0 && r < x.rows(), "rows", r, "the number of a row of x");
-    for (const double p : {dropout.input, dropout.hidden}) detail::require(p >= 0 && p < 1, "dropout", p, "a probability, 0 <= p < 1");
-    tape.hidden_.resize(layers() - 1);
-    tape.input_ = x;
-    tape.dropout_ = dropout;
-    if (dropout.input > 0) {
-      tape.dropped_.resize(rows.empty() ? x.rows() : static_cast<index_t>(rows.size()), x.cols());
-      drop(on, dropout.input, tape, 0, x, tape.dropped_, rows);
-      tape.input_ = tape.dropped_;
-    } else if (!rows.empty()) {
-      detail::copy_rows(on, x, rows, tape.dropped_);
-      tape.input_ = tape.dropped_;
-    }
-    samples<T> in = tape.input_;
-    for (std::size_t l = 0; l + 1 < layers(); ++l) {
-      auto& layer = tape.hidden_[l];
-      linear_forward(on, in, weight(l), std::span<const T>(), layer.linear);
-      gelu_norm_forward(on, layer.linear, part(parameters(), 4 * l + 2), part(parameters(), 4 * l + 3), norm_epsilon_, layer.norm,
-                        layer.output, part(parameters(), 4 * l + 1));
-      if (dropout.hidden > 0) drop(on, dropout.hidden, tape, l + 1, samples<T>(layer.output), layer.output);
-      in = layer.output;
-    }
-    linear_forward(on, in, weight(layers() - 1), part(parameters(), 4 * (layers() - 1) + 1), tape.output_);
+    return forward(on, parameters(), x, tape, dropout, rows);
+  }
+  // With parameters that are not the network's own but lie where x does.
+  template <backend B, class E>
+  requires std::same_as<host_value<E>, T>
+  const matrix_of<E>& forward(const B& on, std::span<const E> parameters, const samples<E>& x, PerceptronTape<E>& tape,
+                              const Dropout& dropout = {}, std::span<const index_t> rows = {}) const {
+    const index_t count = rows.empty() ? x.rows() : static_cast<index_t>(rows.size());
+    detail::reshape(on, tape.output_, count, outputs());
+    run(on, parameters, x, tape, dropout, rows, detail::writable_rows<E>(tape.output_));
     return tape.output_;
   }
 
@@ -157,30 +164,35 @@ class Perceptron {
   // its input. gradient has as many entries as parameters().
   template <backend B>
   void backward(const B& on, Tape& tape, const samples<T>& grad_output, std::span<T> gradient, matrix<T>* grad_input = nullptr) const {
+    backward(on, parameters(), tape, grad_output, gradient, grad_input);
+  }
+  template <backend B, class E>
+  requires std::same_as<host_value<E>, T>
+  void backward(const B& on, std::span<const E> parameters, PerceptronTape<E>& tape, const samples<E>& grad_output,
+                std::type_identity_t<std::span<E>> gradient, matrix_of<E>* grad_input = nullptr) const {
+    check_parameters(parameters.size());
     detail::require(gradient.size() == parameters_.size(), "gradient.size()", gradient.size(), "as many entries as parameters");
     detail::require(grad_output.rows() == tape.output_.rows(), "grad_output.rows()", grad_output.rows(), "as many rows as the last batch");
     detail::require(grad_output.cols() == outputs(), "grad_output.cols()", grad_output.cols(), "as many columns as the network's output");
-    samples<T> grad = grad_output;
+    samples<E> grad = grad_output;
     if (grad.colStride() != 1) {
-      tape.grad_.resize(grad.rows(), grad.cols());
-      for (index_t i = 0; i < grad.rows(); ++i) {
-        for (index_t k = 0; k < grad.cols(); ++k) tape.grad_(i, k) = grad_output(i, k);
-      }
+      detail::reshape(on, tape.grad_, grad.rows(), grad.cols());
+      detail::copy_rows(on, grad_output, {}, detail::writable_rows<E>(tape.grad_));
       grad = tape.grad_;
     }
     for (std::size_t l = layers(); l-- > 0;) {
       const bool last = l + 1 == layers();  // the bias of a hidden layer is part of the GELU's sweep
-      const samples<T> in = l == 0 ? tape.input_ : samples<T>(tape.hidden_[l - 1].output);
-      linear_backward(on, in, weight(l), grad, part(gradient, 4 * l), last ? part(gradient, 4 * l + 1) : std::span<T>(), tape.partials_,
-                      l > 0 ? &tape.below_ : grad_input);
+      const samples<E> in = l == 0 ? tape.input_ : samples<E>(tape.hidden_[l - 1].output);
+      linear_backward(on, in, weight(parameters, l), grad, part(gradient, 4 * l), last ? part(gradient, 4 * l + 1) : std::span<E>(),
+                      tape.partials_, l > 0 ? &tape.below_ : grad_input);
       if (l == 0) break;
       std::swap(tape.grad_, tape.below_);
-      if (tape.dropout_.hidden > 0) drop(on, tape.dropout_.hidden, tape, l, samples<T>(tape.grad_), tape.grad_);
-      gelu_norm_backward(on, tape.hidden_[l - 1].norm, part(parameters(), 4 * l - 2), tape.grad_, part(gradient, 4 * l - 2),
+      if (tape.dropout_.hidden > 0) drop(on, tape.dropout_.hidden, tape, l, samples<E>(tape.grad_), tape.grad_);
+      gelu_norm_backward(on, tape.hidden_[l - 1].norm, part(parameters, 4 * l - 2), tape.grad_, part(gradient, 4 * l - 2),
                          part(gradient, 4 * l - 1), part(gradient, 4 * l - 3));
       grad = tape.grad_;
     }
-    if (grad_input != nullptr && tape.dropout_.input > 0) drop(on, tape.dropout_.input, tape, 0, samples<T>(*grad_input), *grad_input);
+    if (grad_input != nullptr && tape.dropout_.input > 0) drop(on, tape.dropout_.input, tape, 0, samples<E>(*grad_input), *grad_input);
   }
 
   friend bool operator==(const Perceptron& a, const Perceptron& b) {
@@ -189,10 +201,41 @@ class Perceptron {
 
  private:
   std::size_t layers() const { return sizes_.size() - 1; }
+  // `forward`, its result written to out.
+  template <backend B, class E>
+  void run(const B& on, std::span<const E> all, const samples<E>& x, PerceptronTape<E>& tape, const Dropout& dropout,
+           std::span<const index_t> rows, const detail::writable_rows<E>& out) const {
+    check_input(x);
+    check_parameters(all.size());
+    for (const index_t r : rows) detail::require(r >= 0 && r < x.rows(), "rows", r, "the number of a row of x");
+    for (const double p : {dropout.input, dropout.hidden}) detail::require(p >= 0 && p < 1, "dropout", p, "a probability, 0 <= p < 1");
+    tape.hidden_.resize(layers() - 1);
+    tape.input_ = x;
+    tape.dropout_ = dropout;
+    const auto chosen = rows.empty() ? std::span<const detail::beside<E, index_t>>() : detail::placed(on, rows, tape.rows_);
+    if (dropout.input > 0) {
+      detail::reshape(on, tape.dropped_, out.rows(), x.cols());
+      drop(on, dropout.input, tape, 0, x, tape.dropped_, chosen);
+      tape.input_ = tape.dropped_;
+    } else if (!rows.empty()) {
+      detail::copy_rows(on, x, chosen, tape.dropped_);
+      tape.input_ = tape.dropped_;
+    }
+    samples<E> in = tape.input_;
+    for (std::size_t l = 0; l + 1 < layers(); ++l) {
+      auto& layer = tape.hidden_[l];
+      linear_forward(on, in, weight(all, l), {}, layer.linear);
+      gelu_norm_forward(on, layer.linear, part(all, 4 * l + 2), part(all, 4 * l + 3), norm_epsilon_, layer.norm, layer.output,
+                        part(all, 4 * l + 1));
+      if (dropout.hidden > 0) drop(on, dropout.hidden, tape, l + 1, samples<E>(layer.output), layer.output);
+      in = layer.output;
+    }
+    detail::linear_into(on, in, weight(all, layers() - 1), part(all, 4 * (layers() - 1) + 1), out);
+  }
   // Drops what the tape's dropout drops behind a layer, 0 being the input: the masks are drawn again where they are needed again.
-  template <backend B>
-  static void drop(const B& on, double probability, const Tape& tape, std::size_t layer, const samples<T>& in, matrix<T>& out,
-                   std::span<const index_t> rows = {}) {
+  template <backend B, class E>
+  static void drop(const B& on, double probability, const PerceptronTape<E>& tape, std::size_t layer, const samples<E>& in,
+                   matrix_of<E>& out, std::type_identity_t<std::span<const detail::beside<E, index_t>>> rows = {}) {
     apply_dropout(on, probability, tape.dropout_.seed, tape.dropout_.step, static_cast<int>(layer), in, out, rows);
   }
   // Part number i of a vector of all parameters: weight, bias, gain, shift of each layer in turn.
@@ -201,13 +244,18 @@ class Perceptron {
     const ParameterPart& p = parts_[i];
     return std::span(all).subspan(static_cast<std::size_t>(p.offset), static_cast<std::size_t>(p.rows * p.cols));
   }
-  samples<T> weight(std::size_t layer) const {
+  template <class E>
+  samples<E> weight(std::span<const E> all, std::size_t layer) const {
     const ParameterPart& p = parts_[4 * layer];
-    return {parameters_.data() + p.offset, p.rows, p.cols, p.cols, 1};
+    return {all.data() + p.offset, p.rows, p.cols, p.cols, 1};
   }
-  void check_input(const samples<T>& x) const {
+  template <class S>
+  void check_input(const S& x) const {
     detail::require(!sizes_.empty(), "network", "empty", "a network with sizes");
     if (x.cols() != inputs()) detail::reject("x.cols()", x.cols(), std::to_string(inputs()) + ", the network's inputs");
+  }
+  void check_parameters(std::size_t count) const {
+    detail::require(count == parameters_.size(), "parameters.size()", count, "as many as this network has");
   }
 
   std::vector<index_t> sizes_;

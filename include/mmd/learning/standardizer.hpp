@@ -3,14 +3,13 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <string>
 #include <vector>
 
 #include "mmd/core/matrix.hpp"
 #include "mmd/engine/pooled.hpp"
-#include "mmd/learning/packs.hpp"
+#include "mmd/learning/rows.hpp"
 
 namespace mmd {
 inline namespace MMD_ISA {
@@ -63,34 +62,29 @@ class Standardizer {
   matrix<T> operator()(const samples<T>& x) const {
     check_columns(x.cols());
     matrix<T> z(x.rows(), x.cols());
-    for (index_t i = 0; i < x.rows(); ++i) standardize(x, i, 0, z.row(i).data());
+    for (index_t i = 0; i < x.rows(); ++i) {
+      for (index_t k = 0; k < x.cols(); ++k) {
+        const auto at = static_cast<std::size_t>(k);
+        z(i, k) = static_cast<T>(std::clamp((static_cast<double>(x(i, k)) - means_[at]) / deviations_[at], -clip, clip));
+      }
+    }
     return z;
   }
-  // The same bits into z (resized), in parallel. Says whether all values of x are finite.
-  template <backend B, class T>
-  bool operator()(const B& on, const samples<T>& x, matrix<T>& z) const {
-    using D = typename B::template pack<double>;
+  // The same bits into z (resized), in parallel, in the memory that x is in. Says whether all values of x are finite.
+  template <backend B, class E>
+  bool operator()(const B& on, const samples<E>& x, matrix_of<E>& z) const {
+    using detail::raw;
     check_columns(x.cols());
-    z.resize(x.rows(), x.cols());
-    std::atomic<bool> finite = true;
-    detail::for_each_row(on, x.rows(), [&](index_t i) {
-      T* const to = z.row(i).data();
-      D zero = 0.0;
-      index_t k = 0;
-      if (x.colStride() == 1) {
-        const T* const from = x.data() + i * x.rowStride();
-        for (; k + D::width <= x.cols(); k += D::width) {
-          const D v = D::load_from(from + k), scaled = (v - D::load(means_.data() + k)) / D::load(deviations_.data() + k);
-          min(D(clip), max(D(-clip), scaled)).store_to(to + k);
-          zero = fma(v, D(0.0), zero);
-        }
-      }
-      double rest = zero.sum();
-      for (index_t l = k; l < x.cols(); ++l) rest += static_cast<double>(x(i, l)) * 0;
-      standardize(x, i, k, to);
-      if (rest != 0) finite.store(false, std::memory_order_relaxed);
-    });
-    return finite;
+    matrix_of<detail::beside<E, double>> mean, deviation;
+    matrix_of<E> wrong;
+    detail::reshape(on, z, x.rows(), x.cols());
+    detail::reshape(on, wrong, 1, x.rows());
+    detail::for_each_row<E>(on, x.rows(),
+                            detail::standardized_row<host_value<E>>{raw(x.data()), x.rowStride(), x.colStride(), x.cols(),
+                                                                    raw(detail::placed(on, std::span(means_), mean).data()),
+                                                                    raw(detail::placed(on, std::span(deviations_), deviation).data()), clip,
+                                                                    raw(z.data()), raw(wrong.data())});
+    return detail::all_finite_in(on, wrong);
   }
 
   friend bool operator==(const Standardizer&, const Standardizer&) = default;
@@ -99,15 +93,6 @@ class Standardizer {
   void check_columns(index_t cols) const {
     if (cols != dimension()) detail::reject("x.cols()", cols, std::to_string(dimension()) + ", as many columns as the training rows had");
   }
-  // Row i from column k on.
-  template <class T>
-  void standardize(const samples<T>& x, index_t i, index_t k, T* to) const {
-    for (; k < x.cols(); ++k) {
-      const auto at = static_cast<std::size_t>(k);
-      to[k] = static_cast<T>(std::clamp((static_cast<double>(x(i, k)) - means_[at]) / deviations_[at], -clip, clip));
-    }
-  }
-
   std::vector<double> means_, deviations_;
 };
 

@@ -84,6 +84,18 @@ class MmdMpTrainer {
       const X& x, const Y& y, const ValidationSet<typename X::Scalar>& validation = {})
   const { return fit(detail::default_backend<X>{}, x, y, validation); }
 
+  // Samples in the device's memory are standardised on the host, like any others; the rows that training draws from are the device's.
+  template <backend B, sample_matrix X, sample_matrix Y>
+  requires(on_device<typename X::Scalar>&& std::same_as<typename X::Scalar, typename Y::Scalar>&&
+               std::floating_point<host_value<typename X::Scalar>>)
+      TrainResult<host_value<typename X::Scalar>> fit(const B& on, const X& x, const Y& y,
+                                                      const ValidationSet<host_value<typename X::Scalar>>& validation = {})
+  const {
+    using E = typename X::Scalar;
+    const auto from_x = on.download(samples<E>(x)), from_y = on.download(samples<E>(y));
+    return fit(on, from_x, from_y, validation);
+  }
+
  private:
   static constexpr index_t median_rows = 2000;
 
@@ -96,14 +108,15 @@ class MmdMpTrainer {
     std::optional<Validator<T>> validator;
     if (validated) validator.emplace(x, validation, options.select, options.seed);
 
-    const auto z = standardized<T>(x, y);
-    const matrix<T>& rows = z.second;
+    using E = typename B::template element<T>;  // where all that a step reads and writes stays from step to step
     DeepKernel<T> kernel;
-    kernel.standardizer = z.first;
+    auto z = standardized<T>(x, y);
+    kernel.standardizer = std::move(z.first);
     kernel.network = initial_network<T>(x.cols());
     kernel.raw_kernel = options.raw_kernel;
     kernel.logit_epsilon = std::log(options.epsilon / (1 - options.epsilon));
-    start_sigmas(on, kernel, rows);
+    start_sigmas(on, kernel, z.second);
+    const matrix_of<E> rows = detail::moved_in(on, std::move(z.second));
 
     const bool paired = options.form == pairing::paired;
     const index_t batch = paired ? std::min({options.batch, x.rows(), y.rows()}) : options.batch;
@@ -113,35 +126,38 @@ class MmdMpTrainer {
     const index_t steps = options.epochs > 0 ? options.epochs * an_epoch : options.steps;
     const ObjectiveOptions objective{.statistic = options.objective, .form = options.form, .lambda = options.lambda};
 
-    Adam<T> adam({.learning_rate = options.learning_rate, .ascend = true});
+    Adam<E> adam({.learning_rate = options.learning_rate, .ascend = true});
     Adam<double> kernel_adam({.learning_rate = options.learning_rate, .ascend = true});
     std::vector<index_t> drawn(static_cast<std::size_t>(n + m));
-    matrix<T> raw;
-    typename Perceptron<T>::Tape tape;
-    std::vector<T> gradient(kernel.network.parameters().size());
+    matrix_of<detail::beside<E, index_t>> drawn_memory;
+    matrix_of<E> raw, gradient,
+        weights = detail::moved_in(on, matrix<T>(1, static_cast<index_t>(kernel.network.parameters().size()),
+                                                 {kernel.network.parameters().begin(), kernel.network.parameters().end()}));
+    detail::reshape(on, gradient, 1, weights.cols());
+    const std::span<E> parameters(weights.data(), static_cast<std::size_t>(weights.cols())), slopes(gradient.data(), parameters.size());
+    PerceptronTape<E> tape;
     TrainResult<T> best{kernel, {}};
     TrainingHistory history;
-    const auto finite = [](std::span<const T> values) { return detail::all_finite<typename B::template pack<T>>(values); };
     double best_validation = -std::numeric_limits<double>::infinity();
     for (index_t step = 0; step < steps; ++step) {
       report(step, steps);
       std::ranges::copy(from_x.next(), drawn.begin());
       std::ranges::transform(from_y.next(), drawn.begin() + n, [&](index_t i) { return x.rows() + i; });
       const Dropout dropout{options.input_dropout, options.hidden_dropout, options.seed, static_cast<std::uint64_t>(step)};
-      const matrix<T>& features = kernel.network.forward(on, samples<T>(rows), tape, dropout, drawn);
-      require_finite(finite(features.values()), "the network's output", step);
-      if (kernel.raw_kernel) detail::copy_rows(on, samples<T>(rows), drawn, raw);
-      const auto j = deep_objective(on, samples<T>(features), samples<T>(raw), n, kernel.parameters(), objective, {.raw = false});
-      require_finite(std::isfinite(j.objective), "the objective", step);
-      kernel.network.backward(on, tape, samples<T>(j.grad_features), gradient);
-      adam.step(on, kernel.network.parameters(), gradient);
+      const matrix_of<E>& features = kernel.network.forward(on, std::span<const E>(parameters), samples<E>(rows), tape, dropout, drawn);
+      if (kernel.raw_kernel) {
+        detail::copy_rows(on, samples<E>(rows), detail::placed(on, std::span<const index_t>(drawn), drawn_memory), raw);
+      }
+      const auto j = step_objective(on, kernel, features, raw, n, objective, step);
+      kernel.network.backward(on, std::span<const E>(parameters), tape, samples<E>(j.grad_features), slopes);
+      adam.step(on, parameters, slopes);
       step_kernel(on, kernel, j, kernel_adam);
       history.objective.push_back(j.objective);
       history.statistic.push_back(j.statistic);
       history.variance.push_back(j.variance);
       const index_t done = step + 1;
       if (done < steps && (!validated || done % options.checkpoint_every != 0)) continue;
-      require_finite(finite(kernel.network.parameters()), "a weight", step);
+      keep_weights(on, kernel.network, weights, step);
       history.checkpoints.push_back(
           {done, validated ? (*validator)(on, kernel) : 0, kernel.epsilon(), kernel.sigma_phi(), kernel.sigma_q()});
       if (validated && !(history.checkpoints.back().validation > best_validation)) continue;
@@ -169,6 +185,33 @@ class MmdMpTrainer {
     detail::reject((std::string(what) + " in training step " + std::to_string(step + 1)).c_str(), std::numeric_limits<double>::quiet_NaN(),
                    "finite numbers; a smaller learning_rate helps when training diverges");
   }
+  // The objective of a batch. Features that are not finite are refused by the objective, which knows nothing of steps.
+  template <backend B, class T, class M>
+  static auto step_objective(const B& on, const DeepKernel<T>& kernel, const M& features, const M& raw, index_t n,
+                             const ObjectiveOptions& options, index_t step) {
+    using E = typename M::Scalar;
+    try {
+      auto j = deep_objective(on, samples<E>(features), samples<E>(raw), n, kernel.parameters(), options, {.raw = false});
+      require_finite(std::isfinite(j.objective), "the objective", step);
+      return j;
+    } catch (const invalid_input&) {
+      require_finite(detail::all_finite_in(on, features), "the network's output", step);
+      throw;
+    }
+  }
+  // The weights of this step, as the network's own.
+  template <backend B, class T, class M>
+  static void keep_weights(const B& on, Perceptron<T>& network, const M& weights, index_t step) {
+    const auto keep = [&](const matrix<T>& values) {
+      require_finite(detail::all_finite_in(on, values), "a weight", step);
+      std::ranges::copy(values.values(), network.parameters().begin());
+    };
+    if constexpr (on_device<typename M::Scalar>) {
+      keep(on.download(samples<typename M::Scalar>(weights)));
+    } else {
+      keep(weights);
+    }
+  }
 
   template <class T>
   static std::pair<Standardizer, matrix<T>> standardized(const samples<T>& x, const samples<T>& y) {
@@ -191,15 +234,15 @@ class MmdMpTrainer {
     auto order = random_stream(options.seed, purpose::bandwidth_subsample).permutation(rows.rows());
     order.resize(static_cast<std::size_t>(std::min(rows.rows(), median_rows)));
     matrix<T> some;
-    detail::copy_rows(on, samples<T>(rows), std::span<const index_t>(order), some);
+    detail::copy_rows(on, samples<T>(rows), order, some);
     kernel.log_sigma_phi =
         std::log(detail::median_squared_distance(on, kernel.network(on, samples<T>(some)), "the median squared distance of features"));
     if (kernel.raw_kernel)
       kernel.log_sigma_q = std::log(detail::median_squared_distance(on, some, "the median squared distance of standardised rows"));
   }
   // One step of the kernel's own parameters, by the derivatives of their unconstrained forms.
-  template <backend B, class T>
-  static void step_kernel(const B& on, DeepKernel<T>& kernel, const DeepObjective<T>& j, Adam<double>& adam) {
+  template <backend B, class T, class Objective>
+  static void step_kernel(const B& on, DeepKernel<T>& kernel, const Objective& j, Adam<double>& adam) {
     const double e = kernel.epsilon();
     std::array<double, 3> values{kernel.logit_epsilon, kernel.log_sigma_phi, kernel.log_sigma_q};
     const std::array<double, 3> slopes{j.grad_epsilon * e * (1 - e), j.grad_sigma_phi * kernel.sigma_phi(),

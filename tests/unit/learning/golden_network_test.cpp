@@ -43,8 +43,8 @@ TEST_CASE("token perceptron, output, objectives and gradients of the paper's net
   CHECK(j.variance == Approx(number(objective + ".variance")).epsilon(1e-10));
 
   std::vector<double> grad_w1(static_cast<std::size_t>(w1.size())), grad_b1(outputs), grad_w0(static_cast<std::size_t>(w0.size())),
-      grad_b0(width), grad_gain(width), grad_shift(width), partials;
-  mmd::matrix<double> grad_flat;
+      grad_b0(width), grad_gain(width), grad_shift(width);
+  mmd::matrix<double> grad_flat, partials;
   mmd::linear_backward(on, flat, view(w1), j.grad_features, std::span(grad_w1), std::span(grad_b1), partials, &grad_flat);
   mmd::matrix<double> grad(texts * tokens, width, grad_flat.values());
   mmd::gelu_norm_backward(on, tape, std::span<const double>(gain), grad, std::span(grad_gain), std::span(grad_shift));

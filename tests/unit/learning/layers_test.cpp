@@ -62,8 +62,8 @@ TEST_CASE("the derivatives of a linear layer are those of differences", "[layers
   const mmd::index_t rows = GENERATE(5, 70);  // one chunk of rows, and three
   const auto x = normal<double>(rows, 4, 1), w = normal<double>(3, 4, 2), grad = normal<double>(rows, 3, 4);
   const auto b = normal_vector<double>(3, 3);
-  std::vector<double> grad_w(12), grad_b(3), partials;
-  mmd::matrix<double> grad_x;
+  std::vector<double> grad_w(12), grad_b(3);
+  mmd::matrix<double> grad_x, partials;
   mmd::linear_backward(mmd::cpu{}, mmd::samples<double>(x), mmd::samples<double>(w), grad, std::span(grad_w), std::span(grad_b), partials,
                        &grad_x);
   auto ox = to_rows(x), ow = to_rows(w);
@@ -188,9 +188,9 @@ TEST_CASE("the layers give the same bits on any number of threads", "[layers]") 
   const auto b = normal_vector<float>(41, 4), gain = normal_vector<float>(41, 5), shift = normal_vector<float>(41, 6);
   const auto run = [&](int threads) {
     const mmd::cpu on{.threads = threads};
-    mmd::matrix<float> z, out, g = grad, grad_x;
+    mmd::matrix<float> z, out, g = grad, grad_x, partials;
     mmd::GeluNormTape<float> tape;
-    std::vector<float> gw(41 * 67), gb(41), gg(41), gs(41), partials;
+    std::vector<float> gw(41 * 67), gb(41), gg(41), gs(41);
     mmd::linear_forward(on, mmd::samples<float>(x), mmd::samples<float>(w), std::span<const float>(b), z);
     mmd::gelu_norm_forward(on, z, std::span<const float>(gain), std::span<const float>(shift), 1e-5, tape, out);
     mmd::gelu_norm_backward(on, tape, std::span<const float>(gain), g, std::span(gg), std::span(gs));
