@@ -11,7 +11,7 @@ namespace detail {
 inline namespace MMD_ISA {
 
 inline constexpr int tile_threads = 256;       // of a block; it holds one tile
-inline constexpr int tile_shared = 32 * 1024;  // bytes of a block's shared memory that products and reducers use in turn
+inline constexpr int tile_shared = 40 * 1024;  // bytes of a block's shared memory that products and reducers use in turn
 
 // A thread's values of a tile of panel_rows x 16 C values, panel_rows = 128: C = 8 is a whole panel across, 4 and 2 a half and a quarter of
 // one, where several quantities or doubles have to fit in the registers. It is what mma.m16n8 leaves in the registers of a warp; the eight
@@ -54,8 +54,8 @@ struct pass_view {
   // Whether the tile of panels i and j is wanted: the upper triangle, without skipped pairs of groups.
   __device__ bool holds(index_t i, index_t j) const { return j >= i && !skipped[panels[i].group * groups + panels[j].group]; }
 
-  // The tile of 16 C columns that a block of a macro holds: slot_i < panels_i, slot_j < panels_j * 8 / C. cols <= 0 where the panel ends
-  // before its slice begins.
+  // The tile of 16 C columns that a block of a macro holds: slot_i < panels_i, slot_j < panels_j * 8 / C. Where the panel ends before its
+  // slice begins cols is 0; such a tile is added all the same, all zeros.
   template <int C>
   __device__ tile_place place(const macro& m, int slot_i, int slot_j) const {
     constexpr int slices = 8 / C;
@@ -68,7 +68,7 @@ struct pass_view {
     p.packed_i = I.packed;
     p.packed_j = J.packed + p.column;
     p.rows = I.rows;
-    p.cols = min(J.rows - p.column, 16 * C);
+    p.cols = max(0, min(J.rows - p.column, 16 * C));
     p.group_i = I.group;
     p.group_j = J.group;
     p.diagonal = i == j;
