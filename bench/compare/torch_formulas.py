@@ -12,6 +12,11 @@ import numpy
 import torch
 
 LAMBDA = 1e-8
+DEVICE = "cpu"  # device.py puts "cuda" here
+
+
+def tensor(array):
+    return torch.from_numpy(array).to(DEVICE)
 
 
 def make(name, threads):
@@ -26,7 +31,7 @@ def squared_distances(a, b):
 
 
 def gram(x, y, bandwidth):
-    z = torch.cat([torch.from_numpy(x), torch.from_numpy(y)])
+    z = torch.cat([tensor(x), tensor(y)])
     norms = (z * z).sum(1)
     return torch.addmm(norms[:, None] + norms[None, :], z, z.T, alpha=-2).clamp_(min=0).mul_(-0.5 / bandwidth**2).exp_()
 
@@ -41,8 +46,11 @@ def random_labels(permutations, n, total):
     """One row a split, 1 for the rows of x and 0 for those of y. The last row is the observed split."""
     labels = torch.zeros(permutations + 1, total)
     labels[-1, :n] = 1
-    for row in labels[:-1]:
-        row[torch.randperm(total)[:n]] = 1
+    if DEVICE == "cpu":
+        for row in labels[:-1]:
+            row[torch.randperm(total)[:n]] = 1
+    else:  # one launch for all of them
+        labels[:-1].scatter_(1, torch.rand(permutations, total).argsort(1)[:, :n], 1)
     return labels
 
 
@@ -70,7 +78,7 @@ class Model(torch.nn.Module):
         at = 0
         with torch.no_grad():
             for part in (first.weight, first.bias, norm.weight, norm.bias, last.weight, last.bias):
-                part.copy_(torch.from_numpy(weights.ravel()[at:at + part.numel()]).view_as(part))
+                part.copy_(tensor(weights.ravel()[at:at + part.numel()]).view_as(part))
                 at += part.numel()
         self.logit_epsilon = torch.nn.Parameter(torch.tensor(math.log(.01 / .99)))
         self.log_sigma = torch.nn.Parameter(torch.tensor(0.))
@@ -81,7 +89,7 @@ class Model(torch.nn.Module):
 
 def standardized(x, y):
     """Both samples, standardised by all rows together and clipped to +-4."""
-    z = torch.cat([torch.from_numpy(x), torch.from_numpy(y)]).double()
+    z = torch.cat([tensor(x), tensor(y)]).double()
     mean, deviation = z.mean(0), z.std(0, correction=0)
     return ((z - mean) / deviation).clamp(-4, 4).float(), mean.float(), deviation.float()
 
@@ -142,7 +150,7 @@ class Formulas:
                 phi = model.network(rows)
                 distances = squared_distances(phi, phi)
                 i, j = torch.triu_indices(len(phi), len(phi), 1)
-                model.log_sigma.copy_(torch.from_numpy(numpy.array(math.log(numpy.median(distances[i, j].numpy())))))
+                model.log_sigma.copy_(tensor(numpy.array(math.log(numpy.median(distances[i, j].cpu().numpy())))))
                 model.train()
             self.kept[key] = rows, model, copy.deepcopy(model.state_dict()), self.compile_it(model)
         rows, model, start, loss = self.kept[key]
@@ -158,19 +166,22 @@ class Formulas:
             objectives, from_x, from_y = [], batches(0, len(x)), batches(len(x), len(y))
             for step in range(steps):
                 if step == 5:
+                    if DEVICE != "cpu":
+                        torch.cuda.synchronize()
                     begin = time.perf_counter()
                 j = loss(rows[torch.cat([next(from_x), next(from_y)])], batch)
                 adam.zero_grad()
                 j.backward()
                 adam.step()
-                objectives.append(j.item())
+                objectives.append(j.detach() if DEVICE != "cpu" else j.item())  # a device is waited for once, at the end
+            objectives = [float(j) for j in objectives]
             seconds = (time.perf_counter() - begin) / (steps - 5) if steps > 5 else 0
             return {"objective": objectives, "seconds": seconds}
         return work
 
     def score(self, request):
         """The biased MMD^2 of the reference in y against each text in x alone."""
-        texts, reference = torch.from_numpy(request.rows("x")), torch.from_numpy(request.rows("y"))
+        texts, reference = tensor(request.rows("x")), tensor(request.rows("y"))
         sigma, epsilon = request.number("sigma"), .01
         if "score" not in self.kept:
             _, mean, deviation = standardized(request.rows("x"), request.rows("y"))

@@ -282,7 +282,7 @@ SECTIONS = {
 }
 
 
-def page(template, results, peers, peers_about, drawn):
+def page(template, results, peers, peers_about, drawn, device):
     """The page's text. Each {{name}} of the template is a table or a figure, {{figure NAME}}."""
     held = aims(results, peers)
     text = {name: make(results) for name, make in SECTIONS.items()}
@@ -292,6 +292,7 @@ def page(template, results, peers, peers_about, drawn):
     text["met"] = f"{sum(met for *_, met in held)} of {len(held)} are met."
     text["peers"] = peers_tables(peers)
     text["peers_about"] = peers_about
+    text["device"] = device
     text["results_file"] = f"bench/results/{results.summary['machine']['name']}.json"
     for figure in drawn:
         text[f"figure {figure.name}"] = f"![{figure.title}](performance/{figure.name}.svg)"

@@ -35,6 +35,16 @@ def machine():
             "virtual": "hypervisor" in fields.get("flags", "").split()}
 
 
+def device(context):
+    """The device and what its programs were made with."""
+    def version(number):
+        return f"{int(number) // 1000}.{int(number) % 1000 // 10}"
+    return {"name": re.sub(r"[^a-z0-9]+", "-", context["device"].lower()).strip("-"), "device": context["device"],
+            "multiprocessors": int(context["device_multiprocessors"]), "capability": context["device_capability"],
+            "memory_gib": round(int(context["device_memory"]) / 2**30), "l2_mib": round(int(context["device_l2"]) / 2**20),
+            "runtime": version(context["cuda_runtime"]), "driver": version(context["cuda_driver"]), "nvcc": context.get("nvcc", "")}
+
+
 def collect(reports):
     """One summary from the paths of Google Benchmark's reports."""
     cases, contexts = {}, []
@@ -57,8 +67,10 @@ def collect(reports):
             cases[name] = {key: rounded(value) for key, value in values.items()}
     if not cases:
         raise SystemExit("no case ran: does the filter match a name?")
+    on_device = next((c for c in contexts if "device" in c), None)
     native = next((c for c in contexts if "instruction_sets" not in c.get("executable", "")), contexts[0])
-    return {"machine": machine(), "date": min(c["date"] for c in contexts)[:10], "compiler": native["compiler"], "isa": native["mmd_isa"],
+    described = {"device": device(on_device)} if on_device else {}
+    return described | {"machine": machine(), "date": min(c["date"] for c in contexts)[:10], "compiler": native["compiler"], "isa": native["mmd_isa"],
             "threads": int(native["threads"]), "quick": native["quick"] == "yes",
             "caches": {f"L{c['level']} {c['type'].lower()}": c["size"] for c in native.get("caches", [])},
             "load_at_start": rounded(contexts[0].get("load_avg", [0.0])[0]), "cases": dict(sorted(cases.items()))}
