@@ -6,12 +6,12 @@
 #include <functional>
 #include <string>
 
-#include "mmd/backends/cpu.hpp"
+#include "detect_machine_text/processor.hpp"
 
 namespace detect {
 
 // A subcommand that was chosen: run(on) does the work and returns the text for stdout.
-using Command = std::function<std::string(const mmd::cpu& on)>;
+using Command = std::function<std::string(const Processor& on)>;
 
 void add_demo(CLI::App& app, Command& chosen);
 void add_embed(CLI::App& app, Command& chosen);

@@ -32,7 +32,7 @@ class stopwatch {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-std::string demo(const mmd::cpu& on, const demo_options& o) {
+std::string demo(const Processor& on, const demo_options& o) {
   namespace fs = std::filesystem;
   if (!fs::is_directory(o.output)) {
     std::error_code failed;
@@ -68,8 +68,8 @@ void add_demo(CLI::App& app, Command& chosen) {
   c->add_option("--data", o->data, "folder of smollm2.npy and rows.tsv");
   c->add_option("--output", o->output, "folder for the report and the model")->capture_default_str();
   c->add_option("--seed", o->seed)->capture_default_str()->check(program::seed());
-  chosen = [o](const mmd::cpu& on) { return demo(on, *o); };
-  c->callback([&chosen, o] { chosen = [o](const mmd::cpu& on) { return demo(on, *o); }; });
+  chosen = [o](const Processor& on) { return demo(on, *o); };
+  c->callback([&chosen, o] { chosen = [o](const Processor& on) { return demo(on, *o); }; });
 }
 
 }  // namespace detect

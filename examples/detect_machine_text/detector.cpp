@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "detect_machine_text/steps.hpp"
+
 namespace detect {
 namespace {
 
@@ -56,7 +58,7 @@ mmd::ValidationSet<float> validation_set(const TextSet& human, const TextSet& ma
   return out;
 }
 
-Model train_detector(const mmd::cpu& on, const TrainingTexts& texts, const mmd::TrainingOptions& options, std::string embedder) {
+Model train_detector(const Processor& on, const TrainingTexts& texts, const mmd::TrainingOptions& options, std::string embedder) {
   Model model;
   model.options = options;
   model.embedder = std::move(embedder);
@@ -69,21 +71,19 @@ Model train_detector(const mmd::cpu& on, const TrainingTexts& texts, const mmd::
                                {role::calibration, &texts.calibration}}) {
     about(*set, [&] { model.roles.assign(r, set->ids()); });
   }
-  auto trained = mmd::MmdMpTrainer{options}.fit(on, texts.human.embeddings, texts.machine.embeddings,
-                                                validation_set(texts.human_checkpoint, texts.machine_checkpoint));
-  model.kernel = std::move(trained.kernel);
+  auto trained =
+      on.train(options, texts.human.embeddings, texts.machine.embeddings, validation_set(texts.human_checkpoint, texts.machine_checkpoint));
+  model.kernel = kernel_of(trained.kernel);
   model.history = std::move(trained.history);
-  model.reference = model.kernel.features(on, mmd::samples<float>(texts.reference.embeddings));
-  const auto calibration = model.kernel.features(on, mmd::samples<float>(texts.calibration.embeddings));
-  model.calibration_scores = mmd::ReferenceDetector(on, model.kernel.feature_kernel(), model.reference).scores(on, calibration);
+  model.reference = on.features(trained.kernel, texts.reference.embeddings);
+  model.calibration_scores = on.scores(trained.kernel, model.reference, on.features(trained.kernel, texts.calibration.embeddings));
   return model;
 }
 
-Detector::Detector(const mmd::cpu& on, Model model)
-    : on_(on),
+Detector::Detector(const Processor& on, Model model)
+    : on_(&on),
       model_(std::move(model)),
-      kernel_(model_.kernel.feature_kernel()),
-      detector_(on, kernel_, model_.reference),
+      kernel_(values_of(model_.kernel)),
       calibration_(mmd::ConformalCalibration::of_texts_known_to_be_unseen(model_.calibration_scores)) {}
 
 TextSet Detector::embedded(TextSet set) const {
@@ -102,7 +102,7 @@ TextSet Detector::embedded(TextSet set) const {
 
 mmd::matrix<float> Detector::features(const TextSet& set) const {
   const TextSet rows = embedded(set);
-  return model_.kernel.features(on_, mmd::samples<float>(rows.embeddings));
+  return on_->features(kernel_, rows.embeddings);
 }
 
 double best_validation(const Model& model) {
@@ -129,9 +129,12 @@ void Detector::use_reference(const TextSet& reference, std::uint64_t seed) {
   model_.roles.assign(role::reference, own.ids());
   model_.roles.assign(role::calibration, calibration.ids());
   model_.reference = features(own);
-  detector_ = mmd::ReferenceDetector(on_, kernel_, model_.reference);
-  model_.calibration_scores = detector_.scores(on_, features(calibration));
+  model_.calibration_scores = scores(features(calibration));
   calibration_ = mmd::ConformalCalibration::of_texts_known_to_be_unseen(model_.calibration_scores);
+}
+
+std::shared_ptr<const Processor> on_cpu(int threads, mmd::progress_callback progress) {
+  return std::make_shared<Steps<mmd::cpu>>("cpu", mmd::cpu{.threads = threads, .progress = std::move(progress)});
 }
 
 }  // namespace detect

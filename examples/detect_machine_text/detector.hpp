@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "detect_machine_text/processor.hpp"
 #include "texts.hpp"
 
 namespace detect {
 
 using Model = mmd::DetectorModel<float>;
-using Kernel = decltype(std::declval<const mmd::DeepKernel<float>&>().feature_kernel());
 
 // The five roles but the last: disjoint by cluster.
 struct TrainingTexts {
@@ -28,16 +28,16 @@ TrainingTexts split_texts(const TextSet& human, const TextSet& machine, const st
                           const std::optional<TextSet>& calibration, std::uint64_t seed);
 
 // Learns the kernel, and fills in reference, calibration scores and roles.
-Model train_detector(const mmd::cpu& on, const TrainingTexts& texts, const mmd::TrainingOptions& options, std::string embedder);
+Model train_detector(const Processor& on, const TrainingTexts& texts, const mmd::TrainingOptions& options, std::string embedder);
 
-// A model ready for use.
+// A model ready for use by a processor, which must outlive it.
 class Detector {
  public:
-  Detector(const mmd::cpu& on, Model model);
+  Detector(const Processor& on, Model model);
 
   const Model& model() const { return model_; }
-  const mmd::cpu& on() const { return on_; }
-  const Kernel& kernel() const { return kernel_; }
+  const Processor& on() const { return *on_; }
+  const KernelValues& kernel() const { return kernel_; }
   const mmd::matrix<float>& reference() const { return model_.reference; }
   const mmd::ConformalCalibration& calibration() const { return calibration_; }
 
@@ -46,15 +46,14 @@ class Detector {
   // What the kernel reads of each text.
   mmd::matrix<float> features(const TextSet& set) const;
   // Higher: more machine-like.
-  std::vector<double> scores(const mmd::matrix<float>& features) const { return detector_.scores(on_, features); }
+  std::vector<double> scores(const mmd::matrix<float>& features) const { return on_->scores(kernel_, model_.reference, features); }
   // Another reference: half of it (by cluster) takes the place of the reference, the other half calibrates.
   void use_reference(const TextSet& reference, std::uint64_t seed);
 
  private:
-  mmd::cpu on_;
+  const Processor* on_;
   Model model_;
-  Kernel kernel_;
-  mmd::ReferenceDetector<float, Kernel> detector_;
+  KernelValues kernel_;
   mmd::ConformalCalibration calibration_;
 };
 

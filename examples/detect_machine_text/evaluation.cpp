@@ -127,7 +127,7 @@ void require_unseen(const Model& model, const ScoredTexts& texts) {
   about(texts.texts, [&] { roles.assign(mmd::role::test, texts.texts.ids()); });
 }
 
-Evaluation evaluate(const mmd::cpu& on, ScoredTexts texts, const mmd::matrix<float>& gram, const mmd::ConformalCalibration& calibration,
+Evaluation evaluate(const Processor& on, ScoredTexts texts, const mmd::matrix<float>& gram, const mmd::ConformalCalibration& calibration,
                     const EvaluationOptions& o) {
   Evaluation e;
   e.scored = std::move(texts);
@@ -158,9 +158,8 @@ Evaluation evaluate(const mmd::cpu& on, ScoredTexts texts, const mmd::matrix<flo
   for (const auto& c : e.figures.cells) {
     if (!c.used) e.left_out.push_back(name(c.id) + ": " + std::to_string(c.humans) + " human texts, fewer than 10");
   }
-  e.groups = mmd::evaluate_groups(
-      on, gram, {machine, cell, cluster},
-      {.sizes = o.group_sizes, .draws = o.group_draws, .permutations = o.permutations, .alpha = o.alpha, .seed = o.seed});
+  e.groups = on.groups(gram, {machine, cell, cluster},
+                       {.sizes = o.group_sizes, .draws = o.group_draws, .permutations = o.permutations, .alpha = o.alpha, .seed = o.seed});
   for (const auto& g : e.groups) {
     for (const auto& c : g.cells) {
       if (c.used) continue;
@@ -177,8 +176,7 @@ Evaluation evaluate(const Detector& detector, const TextSet& human, const TextSe
   require_judgeable(human, machine, texts);
   const mmd::matrix<float> features = detector.features(texts.texts);
   texts.scores = detector.scores(features);
-  return evaluate(detector.on(), std::move(texts), mmd::kernel_matrix(detector.on(), detector.kernel(), features), detector.calibration(),
-                  o);
+  return evaluate(detector.on(), std::move(texts), detector.on().gram(detector.kernel(), features), detector.calibration(), o);
 }
 
 nlohmann::ordered_json as_json(const Evaluation& e) {
@@ -292,6 +290,7 @@ Report make_report(const Detector& detector, const Evaluation& e, const Evaluati
       {"seed of training; of evaluation", std::to_string(s.seed) + "; " + std::to_string(o.seed)},
       {"reference; calibration texts", std::to_string(model.reference.rows()) + "; " + std::to_string(model.calibration_scores.size())},
       {"permutations; draws of groups", std::to_string(o.permutations) + "; " + std::to_string(o.group_draws)},
+      {"backend", detector.on().name()},
       {"instruction set", mmd::isa}};
   r.figures = as_json(e);
   r.figures["roc"] = {{"fpr", b.fpr}, {"tpr", b.tpr}, {"low", b.low}, {"high", b.high}};

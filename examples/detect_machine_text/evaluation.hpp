@@ -55,7 +55,7 @@ ScoredTexts test_texts(const TextSet& human, const TextSet& machine);
 void require_unseen(const Model& model, const ScoredTexts& texts);
 
 // The figures of scores and of group tests on a kernel matrix, both made by whatever method. `texts` carries its scores.
-Evaluation evaluate(const mmd::cpu& on, ScoredTexts texts, const mmd::matrix<float>& gram, const mmd::ConformalCalibration& calibration,
+Evaluation evaluate(const Processor& on, ScoredTexts texts, const mmd::matrix<float>& gram, const mmd::ConformalCalibration& calibration,
                     const EvaluationOptions& options);
 Evaluation evaluate(const Detector& detector, const TextSet& human, const TextSet& machine, const EvaluationOptions& options);
 

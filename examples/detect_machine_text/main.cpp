@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // detect_machine_text: learn a kernel that tells machine-written from human-written texts, then decide by tests whose p-values hold.
 #include "commands.hpp"
+#include "detect_machine_text/processor.hpp"
+#include "support/backend.hpp"
 #include "support/program.hpp"
 
 int main(int argc, char** argv) {
@@ -9,6 +11,7 @@ int main(int argc, char** argv) {
   app.fallthrough();  // --threads may stand behind the command
   int threads = 0;
   app.add_option("--threads", threads, "0: all")->check(program::whole(0, 4096));
+  program::backend_option backend(app);
   detect::Command chosen;
   detect::add_demo(app, chosen);
   detect::add_embed(app, chosen);
@@ -21,7 +24,14 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   return program::run(app, argc, argv, [&] {
     program::progress_bar bar;
-    const mmd::cpu on{.threads = threads, .progress = bar.callback()};
-    program::print(chosen(on));
+    std::shared_ptr<const detect::Processor> on;
+    if (backend.on_device()) {
+      if constexpr (program::built_with_cuda) on = detect::on_device(threads, bar.callback());
+    } else {
+      on = detect::on_cpu(threads, bar.callback());
+    }
+    const std::string text = chosen(*on);
+    backend.say();
+    program::print(text);
   });
 }

@@ -112,7 +112,7 @@ std::optional<mmd::TextEmbedder> embed_all(TrainingTexts& t, const train_options
   return embedder;
 }
 
-std::string train(const mmd::cpu& on, train_options o) {
+std::string train(const Processor& on, train_options o) {
   require_other_file("--model", o.model, {o.human, o.machine, o.reference, o.calibration, o.vocabulary});
   require_other_file("--machine", o.machine, {o.human});
   const TextSet human = read_texts(o.human), machine = read_texts(o.machine);
@@ -155,7 +155,7 @@ struct evaluate_options {
   bool json = false;
 };
 
-std::string run_evaluation(const mmd::cpu& on, const evaluate_options& o) {
+std::string run_evaluation(const Processor& on, const evaluate_options& o) {
   require_other_file("--machine", o.machine, {o.human});
   const TextSet human = read_texts(o.human), machine = read_texts(o.machine);
   require_label(human, "--human", "human");
@@ -163,7 +163,10 @@ std::string run_evaluation(const mmd::cpu& on, const evaluate_options& o) {
   const Detector detector(on, mmd::load_model<float>(o.model));
   const Evaluation evaluation = evaluate(detector, human, machine, o.options);
   const std::string page = write_report(o.report, make_report(detector, evaluation, o.options, "Detector of machine-written text"));
-  return o.json ? as_json(evaluation).dump() + "\n" : as_text(evaluation) + "report: " + page + "\n";
+  if (!o.json) return as_text(evaluation) + "report: " + page + "\n";
+  auto out = as_json(evaluation);
+  out["backend"] = on.name();
+  return out.dump() + "\n";
 }
 
 }  // namespace
@@ -178,7 +181,7 @@ void add_embed(CLI::App& app, Command& chosen) {
   c->add_option("--fit-on", o->fit_on, "learn a vocabulary from these .jsonl texts");
   c->add_option("--save-vocabulary", o->save_vocabulary, "where to keep it");
   c->add_flag("--style", o->style, "with --fit-on: the 4,096-column form")->excludes("--vocabulary")->excludes("--model");
-  c->callback([&chosen, o] { chosen = [o](const mmd::cpu&) { return embed_texts(*o); }; });
+  c->callback([&chosen, o] { chosen = [o](const Processor&) { return embed_texts(*o); }; });
 }
 void add_train(CLI::App& app, Command& chosen) {
   auto o = std::make_shared<train_options>();
@@ -201,7 +204,7 @@ void add_train(CLI::App& app, Command& chosen) {
   c->add_flag("--style", o->style, "with texts: the 4,096-column form")->excludes("--vocabulary");
   c->callback([&chosen, o, rate] {
     o->learning_rate_given = rate->count() > 0;
-    chosen = [o](const mmd::cpu& on) { return train(on, *o); };
+    chosen = [o](const Processor& on) { return train(on, *o); };
   });
 }
 void add_evaluate(CLI::App& app, Command& chosen) {
@@ -213,7 +216,7 @@ void add_evaluate(CLI::App& app, Command& chosen) {
   c->add_option("--report", o->report, "folder for report.html, report.json and figures/")->required();
   c->add_option("--seed", o->options.seed, "of bootstrap and group draws")->capture_default_str()->check(program::seed());
   c->add_flag("--json", o->json, "one JSON object on stdout");
-  c->callback([&chosen, o] { chosen = [o](const mmd::cpu& on) { return run_evaluation(on, *o); }; });
+  c->callback([&chosen, o] { chosen = [o](const Processor& on) { return run_evaluation(on, *o); }; });
 }
 
 }  // namespace detect

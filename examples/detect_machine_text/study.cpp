@@ -23,6 +23,12 @@ using namespace detect;
 
 constexpr std::uint64_t seeds = 3;
 
+// The backend for what is compared with the learned kernels, and the same as these take it.
+struct Host {
+  mmd::cpu cpu;
+  std::shared_ptr<const Processor> steps = on_cpu(cpu.threads, cpu.progress);
+};
+
 struct study_options {
   std::string data = MMD_DEMO_DATA, texts, output = "docs/results.md", date;
   int threads = 0;
@@ -43,41 +49,42 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-Trained deep(const mmd::cpu& on, const DemoData& data, mmd::proxy objective, std::uint64_t seed, double learning_rate) {
+Trained deep(const Host& on, const DemoData& data, mmd::proxy objective, std::uint64_t seed, double learning_rate) {
   const auto begin = std::chrono::steady_clock::now();
-  Model model = train_detector(on, data.training, {.objective = objective, .learning_rate = learning_rate, .seed = seed}, "");
+  Model model = train_detector(*on.steps, data.training, {.objective = objective, .learning_rate = learning_rate, .seed = seed}, "");
   Trained out;
   out.seconds = seconds_since(begin);
   out.checkpoint_auroc = best_validation(model);
-  out.evaluation = evaluate(Detector(on, std::move(model)), data.test_human, data.test_machine, {.seed = seed});
+  out.evaluation = evaluate(Detector(*on.steps, std::move(model)), data.test_human, data.test_machine, {.seed = seed});
   return out;
 }
 
 // The figures of a method that is a kernel between fixed features: scores are the biased MMD^2 against the reference.
 template <mmd::kernel K>
-Trained fixed_kernel(const mmd::cpu& on, const DemoData& data, const K& k,
-                     const std::function<mmd::matrix<float>(const TextSet&)>& features, std::uint64_t seed) {
+Trained fixed_kernel(const Host& on, const DemoData& data, const K& k, const std::function<mmd::matrix<float>(const TextSet&)>& features,
+                     std::uint64_t seed) {
   const mmd::matrix<float> reference = features(data.training.reference);
-  const mmd::ReferenceDetector detector(on, k, reference);
-  const auto calibration = mmd::ConformalCalibration::of_texts_known_to_be_unseen(detector.scores(on, features(data.training.calibration)));
+  const mmd::ReferenceDetector detector(on.cpu, k, reference);
+  const auto calibration =
+      mmd::ConformalCalibration::of_texts_known_to_be_unseen(detector.scores(on.cpu, features(data.training.calibration)));
   ScoredTexts texts = test_texts(data.test_human, data.test_machine);
   const mmd::matrix<float> rows = features(texts.texts);
-  texts.scores = detector.scores(on, rows);
+  texts.scores = detector.scores(on.cpu, rows);
   Trained out;
-  out.evaluation = evaluate(on, std::move(texts), mmd::kernel_matrix(on, k, rows), calibration, {.seed = seed});
+  out.evaluation = evaluate(*on.steps, std::move(texts), mmd::kernel_matrix(on.cpu, k, rows), calibration, {.seed = seed});
   return out;
 }
 
-Trained plain(const mmd::cpu& on, const DemoData& data, std::uint64_t seed) {
+Trained plain(const Host& on, const DemoData& data, std::uint64_t seed) {
   const auto& t = data.training;
   const auto standard = mmd::Standardizer::fit(mmd::samples<float>(t.human.embeddings), mmd::samples<float>(t.machine.embeddings));
   const auto features = [&](const TextSet& s) { return standard(mmd::samples<float>(s.embeddings)); };
-  const double h = mmd::median_heuristic<mmd::gaussian>(on, features(t.human), features(t.machine), {.seed = seed});
+  const double h = mmd::median_heuristic<mmd::gaussian>(on.cpu, features(t.human), features(t.machine), {.seed = seed});
   return fixed_kernel(on, data, mmd::gaussian(h), features, seed);
 }
 
 // Log odds as scores; the ridge is chosen on the checkpoint texts. Groups are compared by their mean log odds (a linear kernel).
-Trained logistic(const mmd::cpu& on, const DemoData& data, std::uint64_t seed) {
+Trained logistic(const Host& on, const DemoData& data, std::uint64_t seed) {
   const auto begin = std::chrono::steady_clock::now();
   const auto& t = data.training;
   const auto standard = mmd::Standardizer::fit(mmd::samples<float>(t.human.embeddings), mmd::samples<float>(t.machine.embeddings));
@@ -104,11 +111,11 @@ Trained logistic(const mmd::cpu& on, const DemoData& data, std::uint64_t seed) {
   Trained out;
   out.seconds = seconds_since(begin);
   out.checkpoint_auroc = best_auroc;
-  out.evaluation = evaluate(on, std::move(texts), mmd::kernel_matrix(on, mmd::linear{}, rows), calibration, {.seed = seed});
+  out.evaluation = evaluate(*on.steps, std::move(texts), mmd::kernel_matrix(on.cpu, mmd::linear{}, rows), calibration, {.seed = seed});
   return out;
 }
 
-std::vector<Method> run(const mmd::cpu& on, const std::function<DemoData(std::uint64_t)>& data, double learning_rate) {
+std::vector<Method> run(const Host& on, const std::function<DemoData(std::uint64_t)>& data, double learning_rate) {
   std::vector<Method> out = {{"MMD-MP", {}}, {"MMD-D", {}}, {"logistic regression", {}}, {"plain MMD, median Gaussian", {}}};
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     const DemoData d = data(seed);
@@ -232,7 +239,7 @@ std::vector<std::string> texts_of_rows(const TextSet& all, const std::string& fo
   return out;
 }
 
-std::string section_of_unseen(const mmd::cpu& on, const std::function<DemoData(std::uint64_t)>& data, double learning_rate) {
+std::string section_of_unseen(const Host& on, const std::function<DemoData(std::uint64_t)>& data, double learning_rate) {
   const auto only_unseen = [&](std::uint64_t seed) {
     DemoData d = data(seed);
     const auto& names = unseen_generators;
@@ -264,7 +271,7 @@ std::string looks(const study_options& o) {
 
 void study(const study_options& o) {
   program::progress_bar bar;
-  const mmd::cpu on{.threads = o.threads, .progress = bar.callback()};
+  const Host on{.cpu = {.threads = o.threads, .progress = bar.callback()}};
   const TextSet all = read_texts(o.data + "/smollm2.npy", o.data + "/rows.tsv");
   std::ostringstream out;
   out.imbue(std::locale::classic());

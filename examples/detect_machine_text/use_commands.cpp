@@ -38,7 +38,7 @@ void require_unseen(const Model& model, const TextSet& set) {
   about(set, [&] { roles.assign(mmd::role::test, set.ids()); });
 }
 
-std::string score(const mmd::cpu& on, const use_options& o) {
+std::string score(const Processor& on, const use_options& o) {
   const TextSet input = read_texts(o.input);
   Detector detector(on, mmd::load_model<float>(o.model));
   if (!o.reference.empty()) detector.use_reference(read_texts(o.reference), o.seed);
@@ -56,6 +56,7 @@ std::string score(const mmd::cpu& on, const use_options& o) {
     out["threshold"] = number_or_null(t.threshold);
     out["calibration"] = {
         {"texts", t.calibration_texts}, {"rank", t.rank}, {"expected_fpr", t.expected_fpr}, {"fpr_90", {t.fpr_90.low, t.fpr_90.high}}};
+    out["backend"] = on.name();
     return out.dump() + "\n";
   }
   auto out = stream();
@@ -76,7 +77,7 @@ std::string score(const mmd::cpu& on, const use_options& o) {
   return out.str();
 }
 
-std::string test_group(const mmd::cpu& on, const use_options& o) {
+std::string test_group(const Processor& on, const use_options& o) {
   const TextSet input = read_texts(o.input);
   Detector detector(on, mmd::load_model<float>(o.model));
   require_unseen(detector.model(), input);
@@ -89,8 +90,8 @@ std::string test_group(const mmd::cpu& on, const use_options& o) {
     roles.assign(mmd::role::test, input.ids());
     reference = detector.features(own);
   }
-  const mmd::GroupTest test(on, detector.kernel(), reference, {.permutations = o.permutations, .seed = o.seed});
-  const mmd::GroupTestResult group = test(on, detector.features(input));
+  const mmd::GroupTestResult group =
+      on.test(detector.kernel(), reference, detector.features(input), {.permutations = o.permutations, .seed = o.seed});
   const mmd::TestResult& r = group.test;
   if (o.json) {
     json out;
@@ -101,6 +102,7 @@ std::string test_group(const mmd::cpu& on, const use_options& o) {
     out["permutations"] = r.permutations;
     out["method"] = mmd::to_string(r.method);
     out["seed"] = o.seed;
+    out["backend"] = on.name();
     return out.dump() + "\n";
   }
   auto out = stream();
@@ -138,7 +140,7 @@ documents documents_of(const TextSet& set) {
   return out;
 }
 
-std::string test_documents(const mmd::cpu& on, const use_options& o) {
+std::string test_documents(const Processor& on, const use_options& o) {
   const TextSet input = read_texts(o.input);
   const documents docs = documents_of(input);
   Detector detector(on, mmd::load_model<float>(o.model));
@@ -154,20 +156,22 @@ std::string test_documents(const mmd::cpu& on, const use_options& o) {
     roles.assign(mmd::role::reference, own.ids());
     reference = detector.features(own);
   }
-  const mmd::DocumentStatistics statistics(on, detector.kernel(), reference);
+  const auto statistics = [&](const TextSet& set, std::span<const mmd::index_t> document, mmd::index_t cut_to = 0) {
+    return on.documents(detector.kernel(), reference, detector.features(set), document, cut_to);
+  };
   const auto calibrated = [&] {
     if (!o.calibration.empty()) {
       const TextSet human = read_texts(o.calibration);
       require_label(human, "--calibration", "human");
       const documents known = documents_of(human);
-      return mmd::DocumentCalibration(statistics(on, detector.features(human), known.of_row), mmd::TextIds(known.names), roles);
+      return mmd::DocumentCalibration(statistics(human, known.of_row), mmd::TextIds(known.names), roles);
     }
     const auto& kept = detector.model().documents;
     mmd::detail::require(kept.size() >= 19, "calibration documents of the model", kept.size(),
                          "at least 19 (give --calibration C.jsonl with whole human documents)");
     return mmd::DocumentCalibration::of_documents_known_to_be_unseen(kept, detector.model().document_options);
   }();
-  const auto results = calibrated.test(statistics(on, detector.features(input), docs.of_row, calibrated.options().cut_to));
+  const auto results = calibrated.test(statistics(input, docs.of_row, calibrated.options().cut_to));
   if (o.json) {
     json out;
     out["documents"] = json::array();
@@ -178,6 +182,7 @@ std::string test_documents(const mmd::cpu& on, const use_options& o) {
            {"statistic", r.sentences > 1 ? number_or_null(r.statistic) : json()},  // one sentence has no unbiased MMD^2
            {"sentences", r.sentences}});
     }
+    out["backend"] = on.name();
     return out.dump() + "\n";
   }
   auto out = stream();
@@ -194,14 +199,13 @@ std::string test_documents(const mmd::cpu& on, const use_options& o) {
 }
 
 // Does the model's reference serve these known human texts of another domain?
-std::string check(const mmd::cpu& on, const use_options& o) {
+std::string check(const Processor& on, const use_options& o) {
   const TextSet known = read_texts(o.input);
   require_label(known, "--human", "human");
   const Detector detector(on, mmd::load_model<float>(o.model));
   require_unseen(detector.model(), known);
   const mmd::matrix<float> features = detector.features(known);
-  const auto c =
-      mmd::check_reference(on, detector.reference(), features, detector.kernel(), o.fpr, {.permutations = o.permutations, .seed = o.seed});
+  const auto c = on.check(detector.kernel(), detector.reference(), features, o.fpr, {.permutations = o.permutations, .seed = o.seed});
   const auto t = detector.calibration().threshold(o.fpr);
   const auto scores = detector.scores(features);
   const auto called = std::count_if(scores.begin(), scores.end(), [&](double s) { return s > t.threshold; });
@@ -214,6 +218,7 @@ std::string check(const mmd::cpu& on, const use_options& o) {
     out["reference_n"] = c.test.m;
     out["called_machine"] = called;
     out["fpr"] = o.fpr;
+    out["backend"] = on.name();
     return out.dump() + "\n";
   }
   auto out = stream();
@@ -267,7 +272,7 @@ void add_score(CLI::App& app, Command& chosen) {
   c->add_option("--reference", o->reference, "human texts of the domain: half becomes the reference, half calibrates");
   c->add_option("--seed", o->seed, "of the split of --reference")->capture_default_str()->check(program::seed());
   c->add_flag("--json", o->json, "one JSON object on stdout");
-  c->callback([&chosen, o] { chosen = [o](const mmd::cpu& on) { return score(on, *o); }; });
+  c->callback([&chosen, o] { chosen = [o](const Processor& on) { return score(on, *o); }; });
 }
 void add_test(CLI::App& app, Command& chosen) {
   auto o = std::make_shared<use_options>();
@@ -281,7 +286,7 @@ void add_test(CLI::App& app, Command& chosen) {
   c->add_option("--seed", o->seed)->capture_default_str()->check(program::seed());
   calibration->needs(c->add_flag("--documents", o->documents, "one calibrated p-value a document"));
   c->add_flag("--json", o->json, "one JSON object on stdout");
-  c->callback([&chosen, o] { chosen = [o](const mmd::cpu& on) { return o->documents ? test_documents(on, *o) : test_group(on, *o); }; });
+  c->callback([&chosen, o] { chosen = [o](const Processor& on) { return o->documents ? test_documents(on, *o) : test_group(on, *o); }; });
 }
 void add_check(CLI::App& app, Command& chosen) {
   auto o = std::make_shared<use_options>();
@@ -292,14 +297,14 @@ void add_check(CLI::App& app, Command& chosen) {
   c->add_option("--permutations", o->permutations)->capture_default_str()->check(program::whole(1, mmd::most_permutations));
   c->add_option("--seed", o->seed)->capture_default_str()->check(program::seed());
   c->add_flag("--json", o->json, "one JSON object on stdout");
-  c->callback([&chosen, o] { chosen = [o](const mmd::cpu& on) { return check(on, *o); }; });
+  c->callback([&chosen, o] { chosen = [o](const Processor& on) { return check(on, *o); }; });
 }
 void add_info(CLI::App& app, Command& chosen) {
   auto o = std::make_shared<use_options>();
   auto* c = app.add_subcommand("info", "what a model file holds");
   c->add_option("--model", o->model)->required();
   c->add_flag("--json", o->json, "one JSON object on stdout");
-  c->callback([&chosen, o] { chosen = [o](const mmd::cpu&) { return info(o->model, o->json); }; });
+  c->callback([&chosen, o] { chosen = [o](const Processor&) { return info(o->model, o->json); }; });
 }
 
 }  // namespace detect

@@ -69,7 +69,7 @@ class Embeddings(DetectorTest):
     def test_groups(self):
         model = self.train()
         r = self.json(NAME, "test", "--model", model, "--input", self.embeddings("g.npy", 12, 0.8, 6), "--seed", 4)
-        self.assertEqual(list(r), ["p_value", "statistic", "n", "reference_n", "permutations", "method", "seed"])
+        self.assertEqual(list(r), ["p_value", "statistic", "n", "reference_n", "permutations", "method", "seed", "backend"])
         self.assertEqual((r["n"], r["reference_n"], r["permutations"], r["seed"]), (12, 40, 999, 4))
         self.assertLessEqual(r["p_value"], 0.01)
         null = [self.json(NAME, "test", "--model", model, "--input", self.embeddings("g%d.npy" % s, 12, 0.0, s))["p_value"] for s in range(20, 32)]

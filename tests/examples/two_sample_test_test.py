@@ -6,7 +6,7 @@ import unittest
 from support import ProgramTest, normal_rows, npy
 
 NAME = "two_sample_test"
-FIELDS = ["statistic", "p_value", "threshold", "reject", "estimator", "method", "permutations", "seed", "n", "m", "d", "kernel", "seconds"]
+FIELDS = ["statistic", "p_value", "threshold", "reject", "estimator", "method", "permutations", "seed", "n", "m", "d", "kernel", "backend", "seconds"]
 
 
 def unbiased_gaussian(x, y, h):
