@@ -3,11 +3,10 @@
 #pragma once
 
 #include <array>
-#include <cmath>
-#include <limits>
 #include <vector>
 
 #include "mmd/backends/cpu/spaces.hpp"
+#include "mmd/engine/float_suffices.hpp"
 
 namespace mmd {
 namespace detail {
@@ -103,46 +102,11 @@ auto make_evaluator(const K& k, const std::vector<features<T>>& packed, expressi
   return evaluator<T, decltype(without_maps(k)), expression::list<Q...>>{without_maps(k), {&packed[at(packing_index<Q>(slots))]...}};
 }
 
-// A float that is not a number where packs of float may not be right.
-struct float_of_packs {
-  float x;
-  float_of_packs() = default;
-  template <class S>
-  float_of_packs(S value) : x(static_cast<float>(value)) {}
-  operator float() const { return x; }
-};
-inline number<float_of_packs> exp_product(double c, number<float_of_packs> x) {
-  const double t = c * static_cast<double>(x.v);
-  return std::abs(t) < 0x1p80 ? std::exp(t) : std::numeric_limits<double>::quiet_NaN();
-}
-
-// Whether float does for the kernel: no largest norm leaves [1e-15, 1e15] (its square then still has all its digits), and where the
-// quantities are 0 or largest the kernel is as finite in float as in double, and not all but 0.
 template <class K, class... Q>
 bool float_suffices(const evaluator<float, K, expression::list<Q...>>& eval) {
-  double largest = 0, ends[sizeof...(Q)], value = 0;
-  for (int s = 0; s < eval.n; ++s) {
-    const double n2 = eval.space[at(s)]->largest_norm;
-    if (n2 != 0 && (n2 < 1e-30 || n2 > 1e30)) return false;
-    ends[s] = n2;
-  }
-  const std::array<pair, sizeof...(Q)> quantity{Q::quantity...};
-  for (const double share : {0.0, 1.0, -1.0}) {
-    expression::values<number<double>, expression::list<Q...>> exact;
-    expression::values<number<float_of_packs>, expression::list<Q...>> rounded;
-    for (int s = 0; s < eval.n; ++s) {
-      double u = share * ends[s];
-      if (is_squared(quantity[at(s)])) u = std::abs(4 * u);
-      if (quantity[at(s)] == pair::l1_distance) u = std::abs(share) * 2 * std::sqrt(ends[s] * static_cast<double>(eval.space[at(s)]->d));
-      exact.v[s] = u;
-      rounded.v[s] = u;
-    }
-    value = evaluate<number<double>>(eval.k, exact).v;
-    if (std::isfinite(value) && (std::abs(value) > 1e30 || !std::isfinite(evaluate<number<float_of_packs>>(eval.k, rounded).v.x)))
-      return false;
-    if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
-  }
-  return largest == 0 || largest >= 1e-30;
+  std::array<slot_extent, sizeof...(Q)> slots;
+  for (std::size_t s = 0; s < slots.size(); ++s) slots[s] = {eval.space[s]->largest_norm, eval.space[s]->d};
+  return float_suffices(eval.k, expression::list<Q...>{}, slots);
 }
 
 }  // namespace MMD_ISA
