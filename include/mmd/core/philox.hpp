@@ -135,6 +135,30 @@ inline philox_start start_of(std::uint64_t seed, purpose why, std::uint64_t test
           {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)}};
 }
 
+// Ten rounds on one counter, in place.
+MMD_HD inline void philox_rounds(std::uint32_t (&c)[4], std::uint32_t k0, std::uint32_t k1) {
+  constexpr std::uint32_t multiplier[] = {philox_multiplier[0], philox_multiplier[1]}, add[] = {philox_step[0], philox_step[1]};
+  for (int round = 0; round < 10; ++round) {
+    const std::uint64_t a = std::uint64_t{multiplier[0]} * c[0], b = std::uint64_t{multiplier[1]} * c[2];
+    c[0] = static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k0;
+    c[1] = static_cast<std::uint32_t>(b);
+    c[2] = static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k1;
+    c[3] = static_cast<std::uint32_t>(a);
+    k0 += add[0];
+    k1 += add[1];
+  }
+}
+
+// Number `index` of random_stream(seed, why, test, draw), made alone: what each thread of a device draws. Arguments are not checked.
+MMD_HD inline std::uint32_t number_of_stream(std::uint64_t seed, purpose why, std::uint64_t test, std::uint64_t draw, std::uint64_t index) {
+  std::uint32_t c[4] = {
+      static_cast<std::uint32_t>(index / 4), static_cast<std::uint32_t>(draw), static_cast<std::uint32_t>(test),
+      static_cast<std::uint32_t>(why) << 16 | static_cast<std::uint32_t>(test >> 32) << 8 | static_cast<std::uint32_t>(draw >> 32)};
+  philox_rounds(c, static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32));
+  const std::uint64_t k = index % 4;
+  return k == 0 ? c[0] : k == 1 ? c[1] : k == 2 ? c[2] : c[3];
+}
+
 }  // namespace MMD_ISA
 }  // namespace detail
 
@@ -142,15 +166,9 @@ inline namespace MMD_ISA {
 
 // Ten rounds on the counter with the key.
 inline std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
-  using detail::philox_multiplier, detail::philox_step;
-  for (int round = 0; round < 10; ++round) {
-    const std::uint64_t a = std::uint64_t{philox_multiplier[0]} * counter[0], b = std::uint64_t{philox_multiplier[1]} * counter[2];
-    counter = {static_cast<std::uint32_t>(b >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(b),
-               static_cast<std::uint32_t>(a >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(a)};
-    key[0] += philox_step[0];
-    key[1] += philox_step[1];
-  }
-  return counter;
+  std::uint32_t c[4] = {counter[0], counter[1], counter[2], counter[3]};
+  detail::philox_rounds(c, key[0], key[1]);
+  return {c[0], c[1], c[2], c[3]};
 }
 
 // One stream: 2^32 blocks of four numbers for each (seed, purpose, test, draw). A purpose from 2^16, a test or a draw from 2^40 on throws

@@ -225,7 +225,8 @@ bool all_finite(std::span<const T> values) {
   for (; k + 4 * width <= values.size(); k += 4 * width) {
     for (std::size_t l = 0; l < 4; ++l) zero[l] = fma(V::load(values.data() + k + l * width), V(T(0)), zero[l]);
   }
-  T sum = ((zero[0] + zero[1]) + (zero[2] + zero[3])).sum();
+  const V all = (zero[0] + zero[1]) + (zero[2] + zero[3]);
+  T sum = all.sum();
   for (; k < values.size(); ++k) sum += values[k] * T(0);
   return sum == T(0);
 }
