@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -53,19 +54,20 @@ class ordered_distances {
   using value_kernel = distance_value<squared ? pair::exact_squared_distance : K::reads>;
 
  public:
-  template <class T>
-  ordered_distances(const pooled<T>& z, index_t max_rows, std::uint64_t seed) : z_(std::min(z.rows(), max_rows), z.cols()) {
+  template <class B, class T>
+  ordered_distances(const B& on, const pooled<T>& z, index_t max_rows, std::uint64_t seed) : z_(std::min(z.rows(), max_rows), z.cols()) {
     require(max_rows >= 2, "max_rows", max_rows, "at least 2");
     require(z.rows() >= 2, "pooled rows", z.rows(), "at least 2");
     std::vector<index_t> chosen;
     if (z.rows() > max_rows) chosen = random_stream(seed, purpose::bandwidth_subsample).subset(z.rows(), max_rows);
+    const auto read = reader(on, z, chosen);
     double largest = 0;
     for (index_t p = 0; p < z_.rows(); ++p) {
       index_t row = chosen.empty() ? p : chosen[static_cast<std::size_t>(p)];
       std::size_t g = 0;
       while (row >= z.groups[g].rows()) row -= z.groups[g++].rows();
       for (index_t k = 0; k < z.cols(); ++k) {
-        const double v = static_cast<double>(z.groups[g](row, k));
+        const double v = read(p, g, row, k);
         z_(p, k) = v;
         largest = std::max(largest, std::abs(v));
       }
@@ -141,6 +143,24 @@ class ordered_distances {
     return sum;
   }
 
+  // read(p, g, row, k): value k of row `row` of group g, the p-th of those that are looked at. Device samples are brought here, these rows
+  // alone, and must be finite.
+  template <class B, class T>
+  static auto reader(const B& on, const pooled<T>& z, const std::vector<index_t>& chosen) {
+    if constexpr (on_device<T>) {
+      return [copy = on.download(on.joined(pooled<T>{z.groups, chosen}))](index_t p, std::size_t g, index_t row, index_t k) {
+        const auto v = static_cast<double>(copy(p, k));
+        if (!std::isfinite(v)) {
+          reject(("samples of group " + std::to_string(g) + "(" + std::to_string(row) + ", " + std::to_string(k) + ")").c_str(), v,
+                 "a finite number");
+        }
+        return v;
+      };
+    } else {
+      return [&z](index_t, std::size_t g, index_t row, index_t k) { return static_cast<double>(z.groups[g](row, k)); };
+    }
+  }
+
   matrix<double> z_;
   int exponent_ = 0;
 };
@@ -159,7 +179,7 @@ inline namespace MMD_ISA {
 // most max(2^20, 128 N) distances. Throws invalid_input for samples that cannot be used and for a median of 0.
 template <basic_kernel K = gaussian, backend B, class T>
 double median_heuristic(const B& on, const pooled<T>& z, const BandwidthOptions& options = {}) {
-  const detail::ordered_distances<K> distances(z, options.max_rows, options.seed);
+  const detail::ordered_distances<K> distances(on, z, options.max_rows, options.seed);
   const index_t pairs = distances.pairs();
   const auto found = distances.at_rank(on, (pairs - 1) / 2);
   const double median = pairs % 2 == 1 ? found.value : found.value / 2 + found.next / 2;
@@ -188,7 +208,7 @@ std::vector<double> bandwidth_grid(const B& on, const X& x, const Y& y, const Gr
   detail::require(options.count >= 1, "count", options.count, "at least 1");
   detail::require(options.lower_quantile >= 0 && options.lower_quantile < 1, "lower_quantile", options.lower_quantile,
                   "0 or more and below 1");
-  const detail::ordered_distances<K> distances(z, options.max_rows, options.seed);
+  const detail::ordered_distances<K> distances(on, z, options.max_rows, options.seed);
   const auto rank = static_cast<index_t>(options.lower_quantile * static_cast<double>(distances.pairs()));
   const auto found = distances.at_rank(on, std::min(rank, distances.pairs() - 1));
   detail::require(found.value > 0, "the lower quantile of the distances", found.value,

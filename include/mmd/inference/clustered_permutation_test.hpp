@@ -99,7 +99,7 @@ class ClusteredPermutationTest {
     }
     const detail::split_columns columns(std::move(observed), count, std::min(in_x, count - in_x), options_.seed, options_.test,
                                         enumerate ? splits : draws + 1, enumerate);
-    const detail::shuffled_pool<T> shuffled(k, z, std::move(order), std::move(unit_rows), options_.estimator);
+    const detail::shuffled_pool<T> shuffled(on, k, z, std::move(order), std::move(unit_rows), options_.estimator);
     TestResult out;
     out.method = enumerate ? method::enumerate : method::full;
     out.estimator = options_.estimator;

@@ -79,7 +79,7 @@ class PermutationTest {
     }
     auto order = row_order(n + m);
     const auto columns = columns_of(order, n, m, how == method::enumerate, [&](index_t row) { return row < n; });
-    const detail::shuffled_pool<T> shuffled(k, z, std::move(order), {}, options_.estimator);
+    const detail::shuffled_pool<T> shuffled(on, k, z, std::move(order), {}, options_.estimator);
     if (how == method::subset) {
       const double bytes = static_cast<double>(n + m) * static_cast<double>(n + m) * static_cast<double>(sizeof(compute_type<T>));
       if (bytes > detail::memory_limit_of(on)) {

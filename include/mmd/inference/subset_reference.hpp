@@ -60,7 +60,7 @@ class SubsetReference {
   SubsetReference(const B& on, const R& reference, K k) : kernel_(std::move(k)) {
     const samples<T> view(reference);
     check_sample(view, "reference");
-    rows_ = converted<T>(view);
+    rows_ = joined_rows(on, pooled<T>{{view}});
     const auto r = static_cast<double>(rows());
     require_memory(on, 1.5 * r * r * sizeof(value));
     gram<value> all;
@@ -78,7 +78,7 @@ class SubsetReference {
   }
 
   index_t rows() const { return rows_.rows(); }
-  const matrix<T>& reference() const { return rows_; }
+  const matrix_of<T>& reference() const { return rows_; }
 
   template <backend B, sample_matrix X>
   requires std::same_as<typename X::Scalar, T> TestResult test(const B& on, const X& x, const BatchOptions& options = {})
@@ -105,7 +105,7 @@ class SubsetReference {
     std::vector<std::vector<double>> found;  // of tests with shared draws: memory that the chunks use in turn
     for (std::size_t first = 0; first < each.size();) {
       const auto chunk = chunk_from(on, each, std::span<const std::size_t>(order).subspan(first), options);
-      const matrix<T> joined = join(each, chunk, values.first);
+      const matrix_of<T> joined = join(on, each, chunk, values.first);
       const pooled<T> against{{samples<T>(rows_)}, {}, {{0, 0}}};  // the reference's own values are known
       const layout lay =
           on.reduce(kernel_, detail::with_samples(against, samples<T>(joined), std::span<const index_t>(values.first)), values);
@@ -161,17 +161,15 @@ class SubsetReference {
     }
   };
 
-  matrix<T> join(std::span<const samples<T>> each, std::span<const std::size_t> which, std::vector<index_t>& first) const {
+  template <class B>
+  matrix_of<T> join(const B& on, std::span<const samples<T>> each, std::span<const std::size_t> which, std::vector<index_t>& first) const {
     first = {0};
-    for (const std::size_t s : which) first.push_back(first.back() + each[s].rows());
-    matrix<T> out(first.back(), rows_.cols());
-    for (std::size_t s = 0; s < which.size(); ++s) {
-      const samples<T>& x = each[which[s]];
-      for (index_t i = 0; i < x.rows(); ++i) {
-        for (index_t c = 0; c < x.cols(); ++c) out(first[s] + i, c) = x(i, c);
-      }
+    pooled<T> chosen;
+    for (const std::size_t s : which) {
+      first.push_back(first.back() + each[s].rows());
+      chosen.groups.push_back(each[s]);
     }
-    return out;
+    return joined_rows(on, chosen);
   }
   tested_sample tabulate(const detail::sample_values<value>& values, std::size_t s, const layout& lay) const {
     const index_t first = values.first[s], n = values.rows(s), r = rows(), all = r + n;
@@ -289,7 +287,7 @@ class SubsetReference {
   }
 
   K kernel_;
-  matrix<T> rows_;
+  matrix_of<T> rows_;
   std::vector<value> triangle_;          // of the Gram matrix: its strict lower part, row after row
   std::vector<double> diagonal_, sums_;  // of the Gram matrix; of its rows, diagonal left out
   double size_ = 0;                      // the sum of |k| over it

@@ -32,7 +32,7 @@ inline namespace MMD_ISA {
 // The median of |z_i - z_j|^2, i < j (the mean of the two middle ones). O(N d) memory.
 template <backend B, class T>
 double median_squared_distance(const B& on, const matrix<T>& z, const char* name) {
-  const ordered_distances<gaussian> distances(pooled<T>{{samples<T>(z)}}, z.rows(), 0);
+  const ordered_distances<gaussian> distances(on, pooled<T>{{samples<T>(z)}}, z.rows(), 0);
   const auto found = distances.at_rank(on, (distances.pairs() - 1) / 2);
   const double median = distances.pairs() % 2 == 1 ? found.value * found.value : (found.value * found.value + found.next * found.next) / 2;
   require(std::isfinite(median) && median > 0, name, median, "a number above 0; it is 0 when over half of the training rows coincide");

@@ -80,7 +80,7 @@ double full_p(const mmd::matrix<float>& x, const mmd::matrix<float>& y, std::uin
     if (order[at(p)] < n) observed.insert(p);
   }
   const mmd::detail::split_columns columns(observed, rows, n, seed, 0, 20, false);
-  const mmd::detail::shuffled_pool<float> shuffled(mmd::gaussian(1), mmd::pool(x, y), order, {}, mmd::estimator::unbiased);
+  const mmd::detail::shuffled_pool<float> shuffled(mmd::cpu{}, mmd::gaussian(1), mmd::pool(x, y), order, {}, mmd::estimator::unbiased);
   mmd::TestResult out;
   conclude(out, evaluate_labels(truncating{}, mmd::gaussian(1), shuffled, columns));
   return out.p_value;
@@ -97,7 +97,7 @@ double unshuffled_bins_p(const mmd::matrix<float>& x, const mmd::matrix<float>& 
     if (place[at(p)] < bx) observed.insert(p);
   }
   const mmd::detail::split_columns columns(observed, bins, bx, seed, 0, 20, false);
-  const mmd::detail::shuffled_pool<float> pool(mmd::gaussian(1), mmd::pool(x, y), order, std::vector<index_t>(at(bins), size),
+  const mmd::detail::shuffled_pool<float> pool(mmd::cpu{}, mmd::gaussian(1), mmd::pool(x, y), order, std::vector<index_t>(at(bins), size),
                                                mmd::estimator::unbiased);
   mmd::TestResult out;
   conclude(out, evaluate_blocks(serial, mmd::gaussian(1), pool, {}, columns));

@@ -15,18 +15,6 @@ namespace mmd {
 namespace detail {
 inline namespace MMD_ISA {
 
-// What a copy of the reducer takes; one that owns memory says so by `bytes(layout)`.
-template <class R>
-std::uint64_t reducer_bytes(const R& r, const layout& lay) {
-  if constexpr (requires {
-                  { r.bytes(lay) } -> std::convertible_to<std::uint64_t>;
-                }) {
-    return sizeof(R) + static_cast<std::uint64_t>(r.bytes(lay));
-  } else {
-    return sizeof(R);
-  }
-}
-
 // A reducer as the pass sees it: the pass is compiled once, not for every set of reducers. One indirect call a tile.
 class any_reducer {
  public:

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -46,28 +45,12 @@ class buffer {
     if (size_ > 0) check(cudaMemsetAsync(p_, 0, bytes(), stream), "setting memory to zero");
   }
   // Copies the values to the beginning of the buffer. They have been read when it returns.
-  void put(std::span<const T> values, cudaStream_t stream) {
-    const auto* from = reinterpret_cast<const std::byte*>(values.data());
-    auto* to = reinterpret_cast<std::byte*>(p_);
-    for (std::size_t left = values.size_bytes(), which = 0; left > 0; which = 1 - which) {
-      const std::span<std::byte> chunk = context_->staging(static_cast<int>(which));
-      const std::size_t now = std::min(left, chunk.size());
-      std::memcpy(chunk.data(), from, now);
-      check(cudaMemcpyAsync(to, chunk.data(), now, cudaMemcpyHostToDevice, stream), "a transfer to the device");
-      context_->staged(static_cast<int>(which), stream);
-      from += now;
-      to += now;
-      left -= now;
-    }
-    context_->bytes_up += values.size_bytes();
-  }
+  void put(std::span<const T> values, cudaStream_t stream) { context_->put(p_, values.data(), values.size_bytes(), stream); }
   // Fills the span with the values from `first` on, after all work of the stream.
   void get(std::span<T> values, cudaStream_t stream) const { get(values, 0, stream); }
   void get(std::span<T> values, index_t first, cudaStream_t stream) const {
     if (values.empty()) return;
-    check(cudaMemcpyAsync(values.data(), p_ + first, values.size_bytes(), cudaMemcpyDeviceToHost, stream), "a transfer from the device");
-    context_->synchronize(stream);
-    context_->bytes_down += values.size_bytes();
+    context_->get(values.data(), p_ + first, values.size_bytes(), stream);
   }
 
  private:

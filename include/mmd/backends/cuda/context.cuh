@@ -180,6 +180,26 @@ class device_context {
     return free + (reserved > used ? reserved - used : 0);
   }
 
+  // Transfers to the device through pinned memory: the values have been read on return. From it: they are there on return.
+  void put(void* to, const void* from, std::size_t bytes, cudaStream_t s) {
+    int which = 0;
+    for (std::size_t done = 0; done < bytes; which = 1 - which) {
+      const std::span<std::byte> chunk = staging(which);
+      const std::size_t now = std::min(bytes - done, chunk.size());
+      std::memcpy(chunk.data(), static_cast<const std::byte*>(from) + done, now);
+      check(cudaMemcpyAsync(static_cast<std::byte*>(to) + done, chunk.data(), now, cudaMemcpyHostToDevice, s), "a transfer to the device");
+      staged(which, s);
+      done += now;
+    }
+    bytes_up += bytes;
+  }
+  void get(void* to, const void* from, std::size_t bytes, cudaStream_t s) {
+    if (bytes == 0) return;
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, s), "a transfer from the device");
+    synchronize(s);
+    bytes_down += bytes;
+  }
+
   // Pinned chunk `which` (0 or 1), once the last transfer from it is done. `staged` says that a transfer from it was submitted.
   std::span<std::byte> staging(int which) {
     lane& l = lanes_[static_cast<std::size_t>(which)];

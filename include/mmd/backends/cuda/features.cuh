@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "mmd/backends/cuda/packing.cuh"
 #include "mmd/backends/cuda/upload.cuh"
 
 namespace mmd {
@@ -22,6 +21,7 @@ struct device_features {
   buffer<T> norm;                         // squared norms of the packed rows, summed in double
   double largest_norm = 0;                // of them, before rounding to T; NaN if a value is
 
+  device_features() = default;
   static index_t padded(index_t d) { return (d + 7) / 8 * 8; }
   device_features(device_context& context, index_t features, index_t packed)
       : d(features),
@@ -40,9 +40,9 @@ inline index_t mean_chunks(index_t panels) { return (panels + panels_of_chunk(pa
 inline std::uint64_t device_features_bytes(index_t panels, index_t d, std::uint64_t value_bytes) {
   return static_cast<std::uint64_t>(panels * panel_rows * (device_features<float>::padded(d) + 1)) * value_bytes;
 }
-inline std::uint64_t packing_bytes(index_t panels, index_t d) {
-  return device_context::staging_bytes +
-         static_cast<std::uint64_t>((mean_chunks(panels) + 1) * d + panels * panel_rows / 8 + 1) * sizeof(double);
+inline std::uint64_t packing_bytes(index_t rows, index_t panels, index_t d) {
+  const auto bytes = [](index_t count) { return static_cast<std::uint64_t>(count) * sizeof(double); };
+  return device_context::staging_bytes + bytes(rows) + bytes((mean_chunks(panels) + 1) * d + panels * panel_rows / 8 + 1);
 }
 
 // Packs spaces from the host or the device. `panels`: those of the host, and a copy on the device.
@@ -103,30 +103,11 @@ class packer {
   void take(const space_rows& from, const device_features<T>& out) const {
     const cudaStream_t stream = context_.stream(0);
     std::vector<device_rows<S>> parts;
-    for (const stored_rows& part : from.parts) parts.push_back(on_this_device<S>(part));
-    buffer<device_rows<S>> many(context_, static_cast<index_t>(parts.size()), stream, "the groups' places");
-    many.put(parts, stream);
-    buffer<index_t> order(context_, static_cast<index_t>(from.order->size()), stream, "the order of the rows");
-    order.put(*from.order, stream);
-    const bool by_columns = std::abs(parts[0].row_stride) < std::abs(parts[0].col_stride);
-    launch(gather_rows<S, T>, grid(static_cast<index_t>(panels_.size()), out.d_padded), row_threads, 0, stream,
-           row_reader<S>{{}, many.data(), order.data(), 0, by_columns}, there_.data(), index_t{0}, index_t{0}, out.d, out.d_padded,
-           out.z.data(), out.d_padded);
+    for (const stored_rows& part : from.parts) parts.push_back(rows_on_device<S>(context_, part.as<device<S>>()));
+    const rows_of_parts<S> where(context_, parts, *from.order);
+    launch(gather_rows<S, T>, grid(static_cast<index_t>(panels_.size()), out.d_padded), row_threads, 0, stream, where.reader, there_.data(),
+           index_t{0}, index_t{0}, out.d, out.d_padded, out.z.data(), out.d_padded);
   }
-  template <class S>
-  device_rows<S> on_this_device(const stored_rows& part) const {
-    cudaPointerAttributes where{};
-    if (part.rows > 0 && part.cols > 0) {
-      const cudaError_t code = cudaPointerGetAttributes(&where, part.data);
-      const bool device = where.type == cudaMemoryTypeManaged || (where.type == cudaMemoryTypeDevice && where.device == context_.number);
-      if (code != cudaSuccess || !device) {
-        cudaGetLastError();
-        throw invalid_input("mmd: samples.data(), expected a pointer to the memory of device " + std::to_string(context_.number));
-      }
-    }
-    return {static_cast<const S*>(part.data), part.rows, part.row_stride, part.col_stride};
-  }
-
   template <class T>
   void finish(device_features<T>& out, bool centre) const {
     const cudaStream_t stream = context_.stream(0);
@@ -161,21 +142,36 @@ class packer {
       unsigned long long first = none;
       buffer<unsigned long long> found(context_, 1, stream, "the place of a value");
       found.put(std::span(&first, 1), stream);
-      launch(first_invalid<S>, static_cast<unsigned>(4 * context_.multiprocessors), row_threads, 0, stream, on_this_device<S>(part),
-             part.cols, found.data());
+      launch(first_invalid<S>, static_cast<unsigned>(4 * context_.multiprocessors), row_threads, 0, stream,
+             rows_on_device<S>(context_, part.as<device<S>>()), part.cols, found.data());
       found.get(std::span(&first, 1), 0, stream);
       if (first == none) continue;
       const index_t row = static_cast<index_t>(first) / part.cols, column = static_cast<index_t>(first) % part.cols;
       S value{};
-      check(cudaMemcpyAsync(&value, static_cast<const S*>(part.data) + row * part.row_stride + column * part.col_stride, sizeof value,
-                            cudaMemcpyDeviceToHost, stream),
-            "a transfer from the device");
-      context_.synchronize(stream);
+      context_.get(&value, static_cast<const S*>(part.data) + row * part.row_stride + column * part.col_stride, sizeof value, stream);
       const std::string name = from.raw ? "samples of group " + std::to_string(g) : "mapped features of group " + std::to_string(g);
       reject((name + "(" + std::to_string(row) + ", " + std::to_string(column) + ")").c_str(), number_as<double>(value), "a finite number");
     }
   }
 };
+
+// Packs every space as T, as the slots read it: one transfer or gathering for each space. E: the number type of the samples.
+template <class T, class E, class Convert>
+std::vector<device_features<T>> pack_on_device(const packer& pack, const space_sources<E, Convert>& sources, const space_numbers& numbers) {
+  std::vector<device_features<T>> packed(numbers.packings.size());
+  std::vector<const device_features<T>*> as_they_are(sources.spaces.size());
+  for (const bool centre : {false, true}) {
+    for (std::size_t q = 0; q < packed.size(); ++q) {
+      if (numbers.packings[q].centre != centre) continue;
+      const std::size_t space = at(numbers.packings[q].space);
+      const space_rows& rows = sources.spaces[space];
+      packed[q] = rows.raw ? pack.pack<T, host_value<E>>(rows, centre, as_they_are[space])
+                           : pack.pack<T, compute_type<E>>(rows, centre, as_they_are[space]);
+      if (!centre) as_they_are[space] = &packed[q];
+    }
+  }
+  return packed;
+}
 
 }  // namespace MMD_ISA
 }  // namespace detail

@@ -151,6 +151,24 @@ __global__ void __launch_bounds__(row_threads) largest_of(T* values, index_t cou
   if (thread == 0) values[count] = part[0];
 }
 
+// Row after row to `to`.
+template <class S, class T>
+__global__ void __launch_bounds__(row_threads) copy_values(device_rows<S> x, index_t cols, T* to) {
+  const index_t step = static_cast<index_t>(gridDim.x) * row_threads;
+  for (index_t v = static_cast<index_t>(blockIdx.x) * row_threads + static_cast<index_t>(threadIdx.x); v < x.rows * cols; v += step) {
+    to[v] = number_as<T>(x.data[v / cols * x.row_stride + v % cols * x.col_stride]);
+  }
+}
+// The rows at positions 0, ..., rows - 1, one after the other.
+template <class S>
+__global__ void __launch_bounds__(row_threads) join_rows(row_reader<S> from, index_t rows, index_t cols, S* to) {
+  const index_t threads = static_cast<index_t>(gridDim.x) * row_threads;
+  for (index_t v = static_cast<index_t>(blockIdx.x) * row_threads + static_cast<index_t>(threadIdx.x); v < rows * cols; v += threads) {
+    index_t step = 0;
+    const S* const row = from.row(v / cols, step);
+    to[v] = row[v % cols * step];
+  }
+}
 // Lowers *first to row * cols + column of the first value that is not finite.
 template <class S>
 __global__ void __launch_bounds__(row_threads) first_invalid(device_rows<S> x, index_t cols, unsigned long long* first) {

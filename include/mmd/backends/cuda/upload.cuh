@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "mmd/backends/cuda/matrix.cuh"
+#include "mmd/backends/cuda/packing.cuh"
 #include "mmd/core/parallel.hpp"
 #include "mmd/engine/panels.hpp"
 #include "mmd/engine/spaces.hpp"
@@ -107,6 +108,95 @@ DeviceMatrix<T> upload(const std::shared_ptr<device_context>& context, int threa
   };
   transfer(*context, threads, space_rows{{stored_rows(x)}, &as_they_are, true}, {0, x.rows(), 0, x.cols()}, 1, place,
            [](const row_block&) {});
+  return out;
+}
+
+// The values as a kernel reads them. Throws invalid_input unless they lie in the memory of the context's device.
+template <class S>
+device_rows<S> rows_on_device(const device_context& context, const samples<device<S>>& x) {
+  if (x.rows() > 0 && x.cols() > 0) {
+    cudaPointerAttributes where{};
+    const cudaError_t code = cudaPointerGetAttributes(&where, x.data());
+    if (code != cudaSuccess ||
+        !(where.type == cudaMemoryTypeManaged || (where.type == cudaMemoryTypeDevice && where.device == context.number))) {
+      cudaGetLastError();
+      throw invalid_input("mmd: samples.data(), expected a pointer to the memory of device " + std::to_string(context.number));
+    }
+  }
+  return {raw_pointer(x.data()), x.rows(), x.rowStride(), x.colStride()};
+}
+
+inline unsigned blocks_for(const device_context& context, index_t values) {
+  return static_cast<unsigned>(std::min<index_t>((values + row_threads - 1) / row_threads, 32 * context.multiprocessors));
+}
+// The values of x, in its memory, as T and row after row.
+template <class T, class S>
+DeviceMatrix<T> converted_on_device(const std::shared_ptr<device_context>& context, const samples<device<S>>& x) {
+  const auto turn = context->enter();
+  DeviceMatrix<T> out(context, x.rows(), x.cols());
+  if (out.size() > 0) {
+    launch(copy_values<S, T>, blocks_for(*context, out.size()), row_threads, 0, context->stream(0), rows_on_device(*context, x), x.cols(),
+           raw_pointer(out.data()));
+  }
+  return out;
+}
+// Where the rows of parts of the device's memory are for a kernel, while this lives. order: empty, or which rows.
+template <class S>
+class rows_of_parts {
+ public:
+  rows_of_parts(device_context& context, const std::vector<device_rows<S>>& parts, const std::vector<index_t>& order)
+      : parts_(context, static_cast<index_t>(parts.size()), context.stream(0), "the groups' places"),
+        order_(context, static_cast<index_t>(order.size()), context.stream(0), "the order of the rows") {
+    parts_.put(parts, context.stream(0));
+    order_.put(order, context.stream(0));
+    reader = {{}, parts_.data(), order_.data(), 0, std::abs(parts[0].row_stride) < std::abs(parts[0].col_stride)};
+  }
+  row_reader<S> reader;
+
+ private:
+  buffer<device_rows<S>> parts_;
+  buffer<index_t> order_;
+};
+
+// The rows of the groups, or those that z.order names, one after the other.
+template <class S>
+DeviceMatrix<S> joined_on_device(const std::shared_ptr<device_context>& context, const pooled<device<S>>& z) {
+  const auto turn = context->enter();
+  DeviceMatrix<S> out(context, z.order.empty() ? z.rows() : static_cast<index_t>(z.order.size()), z.cols());
+  if (out.size() == 0) return out;
+  std::vector<device_rows<S>> parts;
+  for (const auto& g : z.groups) parts.push_back(rows_on_device(*context, g));
+  const rows_of_parts<S> from(*context, parts, z.order);
+  launch(join_rows<S>, blocks_for(*context, out.size()), row_threads, 0, context->stream(0), from.reader, out.rows(), out.cols(),
+         raw_pointer(out.data()));
+  return out;
+}
+// What maps are given of samples (engine/spaces.hpp).
+struct convert_for_device {
+  std::shared_ptr<device_context> context;
+  template <class E>
+  matrix_of<computed<E>> operator()(const samples<E>& x) const {
+    if constexpr (on_device<E>) {
+      return converted_on_device<compute_type<E>>(context, x);
+    } else {
+      return converted<compute_type<E>>(x);
+    }
+  }
+};
+
+// A copy of values on the device. Waits for all work before.
+template <class T>
+matrix<T> download(const std::shared_ptr<device_context>& context, const samples<device<T>>& x) {
+  const auto turn = context->enter();
+  matrix<T> out(x.rows(), x.cols());
+  if (out.size() == 0) return out;
+  const T* from = rows_on_device(*context, x).data;
+  DeviceMatrix<T> dense;
+  if (x.colStride() != 1 || (x.rowStride() != x.cols() && x.rows() > 1)) {
+    dense = converted_on_device<T>(context, x);
+    from = raw_pointer(dense.data());
+  }
+  context->get(out.data(), from, at(out.size()) * sizeof(T), context->stream(0));
   return out;
 }
 

@@ -6,8 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "mmd/core/matrix.hpp"
-#include "mmd/engine/pooled.hpp"
+#include "mmd/engine/backend.hpp"
 #include "mmd/inference/result.hpp"
 #include "mmd/kernels/plan.hpp"
 
@@ -40,18 +39,12 @@ struct maps_of_kernel {
 template <class T>
 class shuffled_pool {
  public:
-  template <class K>
-  shuffled_pool(const K& k, const pooled<T>& z, std::vector<index_t> order, std::vector<index_t> units, estimator e)
+  template <class B, class K>
+  shuffled_pool(const B& on, const K& k, const pooled<T>& z, std::vector<index_t> order, std::vector<index_t> units, estimator e)
       : samples_as_given(z), unit_rows(std::move(units)), which(e) {
     const maps_of_kernel maps(k);
     if (maps.called && !maps.given) {
-      joined_.resize(z.rows(), z.cols());
-      const index_t n = z.groups[0].rows();
-      for (index_t p = 0; p < z.rows(); ++p) {
-        const index_t row = order[static_cast<std::size_t>(p)];
-        const samples<T>& from = z.groups[row < n ? 0 : 1];
-        for (index_t c = 0; c < z.cols(); ++c) joined_(p, c) = from(row < n ? row : row - n, c);
-      }
+      joined_ = joined_rows(on, pooled<T>{z.groups, std::move(order)});
       rows.groups = {samples<T>(joined_)};
     } else {
       rows = {z.groups, std::move(order)};
@@ -66,7 +59,7 @@ class shuffled_pool {
   estimator which;
 
  private:
-  matrix<T> joined_;
+  matrix_of<T> joined_;
 };
 
 }  // namespace MMD_ISA

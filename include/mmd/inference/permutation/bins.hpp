@@ -67,7 +67,7 @@ evaluated_splits evaluate_bins(const B& on, const K& k, const pooled<T>& z, cons
   }
   const split_columns columns(std::move(observed), bins, std::min(plan.x, plan.y), seed, test, static_cast<std::uint64_t>(permutations) + 1,
                               false);
-  return evaluate_blocks(on, k, shuffled_pool<T>(k, z, std::move(order), std::move(unit_rows), which), held_in, columns);
+  return evaluate_blocks(on, k, shuffled_pool<T>(on, k, z, std::move(order), std::move(unit_rows), which), held_in, columns);
 }
 
 }  // namespace MMD_ISA
