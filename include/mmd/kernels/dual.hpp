@@ -42,7 +42,7 @@ struct dual {
   // The derivative at 0 is taken as 0: there the pair coincides, and every derivative by its coordinates vanishes or does not exist.
   friend MMD_HD dual sqrt(dual a) {
     const V s = sqrt(a.v);
-    return {s, where_positive(a.v, a.d / (s + s))};
+    return {s, where_positive(s, a.d / (s + s))};
   }
 };
 
