@@ -6,6 +6,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "mmd/engine/pooled.hpp"
@@ -21,6 +22,29 @@ concept reducer = std::copyable<R> && requires(R& r, const R& part, const layout
   { R::shared } -> std::convertible_to<bool>;
   r.prepare(lay);  // sizes the result and sets it to zero
   r.merge(part);
+};
+
+namespace detail {
+// Stand-ins for what backends give to `places`, below.
+struct any_table {
+  template <class X>
+  const X* operator()(const std::vector<X>&) const {
+    return nullptr;
+  }
+};
+struct any_put {
+  MMD_HD void operator()(index_t) const {}
+};
+}  // namespace detail
+
+// A reducer that keeps single values of K, in one array `stored()`, and can say where they belong, has a part on every device:
+// `places(table)` makes a plain object whose call (group_i, i, group_j, j, put), i < j the numbers of two pooled rows, calls put(place) for
+// every place of k(z_i, z_j) in the array, none or several. What it reads of the reducer's own vectors it reads through pointers that
+// table(vector) makes. `stored()` is zero where nothing is put, unless `set_diagonal(layout)` sets it.
+template <class R>
+concept keeps_values = reducer<R> && requires(R& r, const R& same, const detail::any_table& table) {
+  r.stored().data();
+  same.places(table)(0, index_t{}, 0, index_t{}, detail::any_put{});
 };
 
 namespace detail {
@@ -99,6 +123,8 @@ class label_matrix {
   // The words of the columns from b to the end of its block follow one another.
   std::uint64_t* word(index_t w, index_t b) { return &values_[place(w, b)]; }
   const std::uint64_t* word(index_t w, index_t b) const { return &values_[place(w, b)]; }
+  index_t words_of_column() const { return words_; }
+  std::span<const std::uint64_t> words() const { return values_; }  // all of them
 
  private:
   std::size_t place(index_t w, index_t b) const { return static_cast<std::size_t>((b / block * words_ + w) * block + b % block); }
@@ -134,6 +160,19 @@ struct paired_values {
     pairs.assign(static_cast<std::size_t>(l.group_rows[0]), 0);
   }
   void merge(const paired_values&) {}
+
+  struct row_of_x {
+    index_t count;
+    template <class Put>
+    MMD_HD void operator()(int, index_t i, int, index_t j, Put put) const {
+      if (j - i == count) put(i);  // j < 2 count, so i < count
+    }
+  };
+  std::vector<double>& stored() { return pairs; }
+  template <class Table>
+  row_of_x places(const Table&) const {
+    return {static_cast<index_t>(pairs.size())};
+  }
 };
 
 // The whole matrix, for small samples and for callers' own statistics: N x N values, the true diagonal included.
@@ -148,10 +187,27 @@ struct gram {
   void prepare(const layout& l) {
     rows = l.rows;
     values.assign(static_cast<std::size_t>(rows) * static_cast<std::size_t>(rows), T(0));
+    set_diagonal(l);
+  }
+  void merge(const gram&) {}
+
+  void set_diagonal(const layout& l) {
     for (index_t i = 0; i < rows; ++i)
       values[static_cast<std::size_t>(i * rows + i)] = static_cast<T>(l.diagonal[static_cast<std::size_t>(i)]);
   }
-  void merge(const gram&) {}
+  struct both_orders {
+    index_t rows;
+    template <class Put>
+    MMD_HD void operator()(int, index_t i, int, index_t j, Put put) const {
+      put(i * rows + j);
+      put(j * rows + i);
+    }
+  };
+  std::vector<T>& stored() { return values; }
+  template <class Table>
+  both_orders places(const Table&) const {
+    return {rows};
+  }
 };
 
 }  // namespace MMD_ISA

@@ -29,9 +29,12 @@ struct sample_values {
   static constexpr bool shared = true;
   std::uint64_t bytes(const layout& l) const {
     double count = 0;
-    for (std::size_t s = 0; s + 1 < first.size(); ++s)
+    std::uint64_t tables = first.size();
+    for (std::size_t s = 0; s + 1 < first.size(); ++s) {
       count += static_cast<double>(rows(s)) * static_cast<double>(l.group_rows[0] + rows(s));
-    return static_cast<std::uint64_t>(count) * sizeof(G);
+      tables += 2 * static_cast<std::uint64_t>(rows(s));
+    }
+    return static_cast<std::uint64_t>(count) * sizeof(G) + tables * sizeof(index_t);
   }
   void prepare(const layout& l) {
     reference = l.group_rows[0];
@@ -48,6 +51,26 @@ struct sample_values {
     values.resize(static_cast<std::size_t>(size));
   }
   void merge(const sample_values&) {}
+
+  struct own_places {
+    index_t reference;
+    const index_t *first, *sample_of, *start;
+    template <class Put>
+    MMD_HD void operator()(int group_i, index_t i, int, index_t j, Put put) const {
+      const index_t row = j - reference;
+      if (row < 0) return;
+      if (group_i == 0) {
+        put(start[row] + i);
+      } else if (sample_of[i - reference] == sample_of[row]) {
+        put(start[row] + i - first[sample_of[row]]);
+      }
+    }
+  };
+  std::vector<G>& stored() { return values; }
+  template <class Table>
+  own_places places(const Table& table) const {
+    return {reference, table(first), table(sample_of), table(start)};
+  }
 };
 
 template <class G, class Tile>
