@@ -60,7 +60,7 @@ class SubsetReference {
   SubsetReference(const B& on, const R& reference, K k) : kernel_(std::move(k)) {
     const samples<T> view(reference);
     check_sample(view, "reference");
-    rows_ = joined_rows(on, pooled<T>{{view}});
+    rows_ = detail::joined_rows(on, pooled<T>{{view}});
     const auto r = static_cast<double>(rows());
     require_memory(on, 1.5 * r * r * sizeof(value));
     gram<value> all;
@@ -169,7 +169,7 @@ class SubsetReference {
       first.push_back(first.back() + each[s].rows());
       chosen.groups.push_back(each[s]);
     }
-    return joined_rows(on, chosen);
+    return detail::joined_rows(on, chosen);
   }
   tested_sample tabulate(const detail::sample_values<value>& values, std::size_t s, const layout& lay) const {
     const index_t first = values.first[s], n = values.rows(s), r = rows(), all = r + n;
