@@ -92,6 +92,28 @@ constexpr int blocks_of_tiles(int slots) {
   return slots * C * static_cast<int>(sizeof(T)) <= 32 ? 2 : 1;
 }
 
+// The views of all reducers as one argument of a kernel.
+template <class... View>
+struct view_list {
+  template <class F>
+  __device__ void each(F&&) const {}
+};
+template <class View, class... More>
+struct view_list<View, More...> : view_list<More...> {
+  View first;
+  template <class F>
+  __device__ void each(F&& f) const {
+    f(first);
+    view_list<More...>::each(f);
+  }
+};
+
+inline view_list<> views_of() { return {}; }
+template <class View, class... More>
+view_list<View, More...> views_of(View first, More... more) {
+  return {views_of(more...), first};
+}
+
 // One macro: block (slot_j, slot_i) evaluates its tile and hands it to every reducer in turn, with a barrier before each. The reducers'
 // views add(values, place, shared): all threads of the block call it, and have the tile_shared bytes to themselves.
 template <class T, int n>
@@ -100,9 +122,9 @@ struct tile_job {
   macro at;
   slot_source<T> slots[n];
 };
-template <bool library, class T, int C, class K, class Slots, class... View>
+template <bool library, class T, int C, class K, class Slots, class Views>
 __global__ void __launch_bounds__(tile_threads, blocks_of_tiles<T, C>(Slots::size))
-    tile_kernel(const __grid_constant__ tile_job<T, Slots::size> job, const __grid_constant__ K k, const __grid_constant__ View... views) {
+    tile_kernel(const __grid_constant__ tile_job<T, Slots::size> job, const __grid_constant__ K k, const __grid_constant__ Views views) {
   const int slot_i = blockIdx.y, slot_j = blockIdx.x;
   if (!job.pass.holds(job.at.i_panel + slot_i, job.at.j_panel + slot_j / (8 / C))) return;
   unsigned char* const shared = dynamic_shared<unsigned char>();
@@ -111,7 +133,10 @@ __global__ void __launch_bounds__(tile_threads, blocks_of_tiles<T, C>(Slots::siz
   const tile_place p = job.pass.template place<C>(job.at, slot_i, slot_j);  // read again: fewer registers are held meanwhile
   tile_values(k, Slots{}, p, value);
   const fragment<T, C>& values = value[0];
-  ((__syncthreads(), views.add(values, p, shared)), ...);
+  views.each([&](const auto& view) {
+    __syncthreads();
+    view.add(values, p, shared);
+  });
 }
 
 }  // namespace MMD_ISA

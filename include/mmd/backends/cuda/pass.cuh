@@ -126,21 +126,12 @@ class tile_pass<T, K, expression::list<Q...>, R...> {
                    from.width, T(1), from.z + m.j_panel * panel_rows * from.width, from.width, from.z + m.i_panel * panel_rows * from.width,
                    from.width, T(0), product, ld());
     }
-    std::apply(
-        [&](auto&... part) {
-          const dim3 grid(static_cast<unsigned>(m.panels_j * slices), static_cast<unsigned>(m.panels_i));
-          if (products_only && sizeof(T) == 4 && plan_.library_products() == n) {
-            if constexpr (products_only && sizeof(T) == 4) {
-              launch(tile_kernel<true, T, C, K, slots, typename device_part<R>::view...>, grid, tile_threads, tile_shared,
-                     on_.stream(stream), job, k_, part->on_stream(stream)...);
-            }
-          } else {
-            launch(tile_kernel<false, T, C, K, slots, typename device_part<R>::view...>, grid, tile_threads, tile_shared,
-                   on_.stream(stream), job, k_, part->on_stream(stream)...);
-          }
-          (part->fold(stream, m, job.pass), ...);
-        },
-        parts_);
+    if constexpr (products_only && sizeof(T) == 4) {
+      plan_.library_products() == n ? evaluate<true>(job, stream) : evaluate<false>(job, stream);
+    } else {
+      evaluate<false>(job, stream);
+    }
+    std::apply([&](auto&... part) { (part->fold(stream, m, job.pass), ...); }, parts_);
   }
   // Brings everything into the reducers.
   void finish() {
@@ -156,6 +147,13 @@ class tile_pass<T, K, expression::list<Q...>, R...> {
   std::array<std::array<buffer<T>, n>, device_context::streams> products_;
   std::tuple<std::unique_ptr<device_part<R>>...> parts_;
 
+  template <bool library>
+  void evaluate(const tile_job<T, n>& job, int stream) {
+    using views = view_list<typename device_part<R>::view...>;
+    const dim3 grid(static_cast<unsigned>(job.at.panels_j * slices), static_cast<unsigned>(job.at.panels_i));
+    launch(tile_kernel<library, T, C, K, slots, views>, grid, tile_threads, tile_shared, on_.stream(stream), job, k_,
+           std::apply([&](const auto&... part) { return views_of(part->on_stream(stream)...); }, parts_));
+  }
   index_t ld() const { return index_t{plan_.side} * panel_rows; }
 };
 

@@ -136,8 +136,15 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   auto call = std::make_shared<Call>(Call{kernel, std::tuple<std::decay_t<P>...>(std::forward<A>(arguments)...)});
   cuda_shim::Launch launch{config->gridDim, config->blockDim, config->dynamicSmemBytes, nullptr, &call->arguments};
   launch.run = [](const void* c) { std::apply(static_cast<const Call*>(c)->kernel, static_cast<const Call*>(c)->arguments); };
-  const cudaError_t error =
-      cuda_shim::check_launch(launch, reinterpret_cast<const void*>(kernel), sizeof...(P) == 0 ? 0 : sizeof(call->arguments));
+  // What lies between the values of an argument is whatever was there before: it is not looked at, where the compiler can leave it out.
+  std::size_t looked_at = 0;
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_clear_padding)
+  std::apply([](auto&... a) { (__builtin_clear_padding(&a), ...); }, call->arguments);
+  looked_at = sizeof...(P) == 0 ? 0 : sizeof(call->arguments);
+#endif
+#endif
+  const cudaError_t error = cuda_shim::check_launch(launch, reinterpret_cast<const void*>(kernel), looked_at);
   if (error != cudaSuccess) return error;
   launch.arguments = call.get();
   return cuda_shim::enqueue(config->stream, [launch, call] { return cuda_shim::run_grid(launch); });
