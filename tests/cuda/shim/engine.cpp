@@ -4,21 +4,14 @@
 #include "cuda_shim/engine.hpp"
 
 #include <link.h>
-#include <signal.h>
 
 #include <algorithm>
-#include <atomic>
-#include <condition_variable>
 #include <cstdio>
-#include <memory>
-#include <mutex>
 #include <numeric>
 #include <random>
-#include <thread>
-#include <vector>
 
 #include "cuda_runtime.h"
-#include "cuda_shim/fiber.hpp"
+#include "cuda_shim/worker.hpp"
 
 #ifndef CUSHIM_USES_UCONTEXT
 // Keeps what the ABI says a call keeps, on the old stack; takes it from the new one.
@@ -33,46 +26,12 @@ constinit thread_local uint3 threadIdx{}, blockIdx{};
 constinit thread_local dim3 blockDim{}, gridDim{};
 
 namespace cuda_shim {
-namespace {
 
-enum class State { ready, at_block, in_warp, done };
-
-struct Fiber {
-  Context context;
-  uint3 index{};
-  State state = State::ready;
-  const char* name = "";  // of what it waits for
-};
-
-// Lanes of one warp that wait for one another.
-struct Meeting {
-  unsigned mask = 0, arrived = 0;
-  const char* name = "";
-};
-
-struct Warp {
-  std::vector<Meeting> meetings;  // one but for divergent lanes
-  std::vector<unsigned char> slots;
-};
-
-struct Worker {
-  Context main;
-  std::vector<std::unique_ptr<Fiber>> fibers;
-  std::vector<Warp> warps;
-  std::vector<unsigned> order, warp_order;
-  Fiber* current = nullptr;
-  const Launch* launch = nullptr;
-  unsigned threads = 0, counted = 0, count_result = 0;
-  std::vector<unsigned char> shared;
-  unsigned char* shared_start = nullptr;
-  std::uint64_t switches = 0, blocks = 0;
-  char begin = 0, end = 0, barrier[2] = {}, warp_barrier[32] = {};
-  unsigned barrier_turn = 0;
-  std::string fault;
-  std::uintptr_t fault_address = 0;
-  bool faulted = false;
-};
 constinit thread_local Worker* self = nullptr;
+
+std::string place(const uint3& at) { return "(" + std::to_string(at.x) + ", " + std::to_string(at.y) + ", " + std::to_string(at.z) + ")"; }
+
+namespace {
 
 void entry() {
   Context::entered(self->main);
@@ -115,8 +74,9 @@ std::string stuck(unsigned first, unsigned last) {
     const Fiber& fiber = *self->fibers[i];
     if (fiber.state != State::in_warp) continue;
     unsigned mask = 0;
-    for (const Meeting& meeting : self->warps[first / 32].meetings) {
-      if (meeting.arrived >> (i - first) & 1u) mask = meeting.mask;
+    const Warp& warp = self->warps[first / 32];
+    for (unsigned m = 0; m < warp.count; ++m) {
+      if (warp.meetings[m].arrived >> (i - first) & 1u) mask = warp.meetings[m].mask;
     }
     char text[32];
     std::snprintf(text, sizeof text, "0x%08x", mask);
@@ -177,6 +137,12 @@ bool run_block(std::mt19937* random) {
   }
 }
 
+bool wrote_past_shared() {
+  if (__asan_poison_memory_region || !options().poison) return false;
+  const unsigned char* const end = self->shared_start + self->launch->shared_bytes;
+  return std::any_of(end, end + spare_bytes, [](unsigned char byte) { return byte != 0xff; });
+}
+
 // Where this thread's copies of the program's static thread_local variables lie: __shared__ ones, and the engine's own.
 struct Segment {
   void* start = nullptr;
@@ -198,8 +164,8 @@ Segment static_shared() {
 // No value of the block before is left in shared memory. Not under a sanitizer, whose own variables lie there too.
 void poison_shared(const Segment& segment) {
   if (!options().poison) return;
-  std::memset(self->shared_start, 0xff, self->launch->shared_bytes);
-  if (__asan_poison_memory_region || __tsan_release || segment.start == nullptr) return;
+  std::memset(self->shared_start, 0xff, self->launch->shared_bytes + (__asan_poison_memory_region ? 0 : spare_bytes));
+  if (!handles_faults() || segment.start == nullptr) return;
   Worker* const me = self;
   const dim3 block = blockDim, grid = gridDim;
   const uint3 index = blockIdx;
@@ -211,19 +177,7 @@ void poison_shared(const Segment& segment) {
   blockIdx = index;
 }
 
-// Faults in device memory are handled while device code or a copy runs; otherwise they are the program's own.
-struct sigaction previous_segv, previous_bus;
-
-void on_fault(int number, siginfo_t* info, void*) {
-  const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
-  if (touched(address) == Fault::open) return;
-  if (self && self->current && !__asan_poison_memory_region && !__tsan_release) {
-    self->fault_address = address;
-    self->faulted = true;
-    self->current->context.switch_to(self->main);
-  }
-  sigaction(number, number == SIGSEGV ? &previous_segv : &previous_bus, nullptr);  // and fault again
-}
+}  // namespace
 
 void run_blocks(const Launch& launch, unsigned first, unsigned step, std::atomic<bool>& stop) {
   const unsigned threads = launch.block.x * launch.block.y * launch.block.z;
@@ -240,15 +194,15 @@ void run_blocks(const Launch& launch, unsigned first, unsigned step, std::atomic
   self->warp_order.resize((threads + 31) / 32);
   std::iota(self->warp_order.begin(), self->warp_order.end(), 0u);
   self->warps.resize(std::max(self->warps.size(), self->warp_order.size()));
-  for (Warp& warp : self->warps) warp.meetings.clear();
-  // Of the exact size, so that the address sanitizer sees its end.
+  for (Warp& warp : self->warps) warp.count = 0;
+  // With known bytes after it, which the address sanitizer is told not to allow.
   struct Free {
     void operator()(unsigned char* p) const { std::free(p); }
   };
   const std::unique_ptr<unsigned char[], Free> shared(
-      static_cast<unsigned char*>(std::aligned_alloc(128, (launch.shared_bytes + 127) / 128 * 128 + 128)));
+      static_cast<unsigned char*>(std::aligned_alloc(128, (launch.shared_bytes + 127) / 128 * 128 + spare_bytes)));
   self->shared_start = shared.get();
-  if (__asan_poison_memory_region) __asan_poison_memory_region(shared.get() + launch.shared_bytes, 128);
+  if (__asan_poison_memory_region) __asan_poison_memory_region(shared.get() + launch.shared_bytes, spare_bytes);
   const Segment segment = static_shared();
   const std::uint64_t blocks = std::uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
   std::mt19937 random(options().seed + 65537 * first + static_cast<unsigned>(counters().launches));
@@ -265,100 +219,21 @@ void run_blocks(const Launch& launch, unsigned first, unsigned step, std::atomic
     poison_shared(segment);
     ++self->blocks;
     release(&self->begin);
-    const bool whole = run_block(shuffle);
+    bool whole = run_block(shuffle);
     acquire(&self->end);
+    if (whole && wrote_past_shared()) {
+      self->fault = "block " + place(blockIdx) + " wrote past the end of its " + std::to_string(launch.shared_bytes) +
+                    " bytes of dynamic shared memory";
+      self->faulted = true;
+      whole = false;
+    }
     if (!whole) stop = true;
   }
   self->current = nullptr;
-  if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(shared.get() + launch.shared_bytes, 128);
+  if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(shared.get() + launch.shared_bytes, spare_bytes);
 }
 
-// The threads of the system that run blocks: not the caller's, so that nothing of the host's lies among the shared variables.
-class Pool {
- public:
-  cudaError_t run(const Launch& launch) {
-    const std::uint64_t blocks = std::uint64_t{launch.grid.x} * launch.grid.y * launch.grid.z;
-    const auto count = static_cast<unsigned>(std::min<std::uint64_t>(std::max(1u, options().workers), blocks));
-    std::unique_lock lock(mutex_);
-    while (threads_.size() < count) {
-      const auto id = static_cast<unsigned>(threads_.size());
-      threads_.emplace_back([this, id, seen = turn_] { serve(id, seen); });
-    }
-    struct sigaction ours {};
-    ours.sa_sigaction = &on_fault;
-    ours.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
-    sigaction(SIGSEGV, &ours, &previous_segv);
-    sigaction(SIGBUS, &ours, &previous_bus);
-    launch_ = &launch;
-    count_ = running_ = count;
-    stop_ = false;
-    message_.clear();
-    error_ = cudaSuccess;
-    ++turn_;
-    start_.notify_all();
-    done_.wait(lock, [this] { return running_ == 0; });
-    sigaction(SIGSEGV, &previous_segv, nullptr);
-    sigaction(SIGBUS, &previous_bus, nullptr);
-    const std::string overrun = lock_again();
-    if (error_ != cudaSuccess) return fail(error_, message_);
-    return overrun.empty() ? cudaSuccess : fail(cudaErrorIllegalAddress, overrun);
-  }
-
-  ~Pool() {
-    {
-      const std::lock_guard lock(mutex_);
-      ending_ = true;
-    }
-    start_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
-
- private:
-  void serve(unsigned id, std::uint64_t seen) {
-    const auto worker = std::make_unique<Worker>();
-    self = worker.get();
-    // Faults are handled here, so that a stack that has run over can be reported too.
-    std::vector<char> stack(std::size_t{64} << 10);
-    const stack_t signals{stack.data(), 0, stack.size()};
-    stack_t before{};
-    sigaltstack(&signals, &before);
-    std::unique_lock lock(mutex_);
-    for (;;) {
-      start_.wait(lock, [&] { return ending_ || turn_ != seen; });
-      if (ending_) break;
-      seen = turn_;
-      if (id >= count_) continue;
-      lock.unlock();
-      run_blocks(*launch_, id, count_, stop_);
-      lock.lock();
-      count_switches(std::exchange(self->switches, 0), std::exchange(self->blocks, 0));
-      if (self->faulted) {
-        const bool address = self->fault.empty();
-        error_ = address ? cudaErrorIllegalAddress : cudaErrorLaunchFailure;
-        message_ = address ? "block (" + std::to_string(blockIdx.x) + ", " + std::to_string(blockIdx.y) + ", " +
-                                 std::to_string(blockIdx.z) + "), thread (" + std::to_string(threadIdx.x) + ", " +
-                                 std::to_string(threadIdx.y) + ", " + std::to_string(threadIdx.z) + "): " + describe(self->fault_address)
-                           : self->fault;
-        self->faulted = false;
-        self->fault.clear();
-        self->fibers.clear();  // some of them stopped midway
-      }
-      if (--running_ == 0) done_.notify_all();
-    }
-    sigaltstack(&before, nullptr);
-  }
-
-  std::mutex mutex_;
-  std::condition_variable start_, done_;
-  std::vector<std::thread> threads_;
-  const Launch* launch_ = nullptr;
-  std::uint64_t turn_ = 0;
-  unsigned count_ = 0, running_ = 0;
-  std::atomic<bool> stop_ = false;
-  bool ending_ = false;
-  cudaError_t error_ = cudaSuccess;
-  std::string message_;
-};
+namespace {
 
 void copy(void* to, const void* from, std::size_t bytes) {  // by hand: the thread sanitizer watches memcpy
   auto* const t = static_cast<volatile unsigned char*>(to);
@@ -373,11 +248,7 @@ void copy(void* to, const void* from, std::size_t bytes) {  // by hand: the thre
 
 }  // namespace
 
-cudaError_t run_grid(const Launch& launch) {
-  static Pool pool;
-  return pool.run(launch);
-}
-
+bool handles_faults() { return !__asan_poison_memory_region && !__tsan_release; }
 unsigned thread_of_block() { return threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z); }
 void* dynamic_shared_bytes() { return self->shared_start; }
 
@@ -399,19 +270,25 @@ void warp_collective(unsigned mask, void* mine, std::size_t bytes, const char* n
   Warp& warp = self->warps[thread / 32];
   if (!(mask >> lane & 1u)) give_up(thread_name(thread) + " calls " + name + " with a mask that leaves itself out");
   const unsigned lanes = std::min(32u, self->threads - base), there = lanes == 32 ? ~0u : (1u << lanes) - 1;
-  Meeting* meeting = nullptr;
-  for (Meeting& each : warp.meetings) {
-    if (each.mask == mask && (each.name == name || std::strcmp(each.name, name) == 0)) meeting = &each;
+  unsigned m = 0;
+  while (m < warp.count && (warp.meetings[m].mask != mask || std::strcmp(warp.meetings[m].name, name) != 0)) ++m;
+  Meeting& meeting = warp.meetings[m];
+  if (m == warp.count) {
+    ++warp.count;
+    meeting.mask = mask;
+    meeting.arrived = 0;
+    meeting.name = name;
   }
-  if (!meeting) meeting = &warp.meetings.emplace_back(Meeting{mask, 0, name});
-  if (warp.slots.empty()) warp.slots.resize(32 * lane_bytes);
   const auto slot = [&warp](unsigned l) { return warp.slots.data() + l * lane_bytes; };
   if (bytes > 0) copy(slot(lane), mine, bytes);
-  meeting->arrived |= 1u << lane;
-  if (meeting->arrived != (mask & there)) {
+  meeting.arrived |= 1u << lane;
+  if (meeting.arrived != (mask & there)) {
     park(State::in_warp, name);
   } else {
-    warp.meetings.erase(warp.meetings.begin() + (meeting - warp.meetings.data()));
+    const Meeting& last = warp.meetings[--warp.count];
+    meeting.mask = last.mask;
+    meeting.arrived = last.arrived;
+    meeting.name = last.name;
     const auto each_lane = [&](auto&& act) {
       for (unsigned l = 0; l < lanes; ++l) {
         if (mask >> l & 1u) act(l);

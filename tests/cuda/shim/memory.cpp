@@ -42,6 +42,8 @@ std::size_t page() {
   return bytes;
 }
 
+constexpr std::size_t guard = std::size_t{1} << 20;  // addresses on each side of an allocation that nobody may touch
+
 std::uintptr_t number(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
 
 // The allocation whose pages hold an address, with the guarding ones.
@@ -54,12 +56,12 @@ Allocation* around(std::uintptr_t address) {
   return address < before.mapping + before.mapped ? &before : nullptr;
 }
 
-void protect(Allocation& a, int rights) { mprotect(reinterpret_cast<void*>(a.mapping + page()), a.mapped - 2 * page(), rights); }
+void protect(Allocation& a, int rights) { mprotect(reinterpret_cast<void*>(a.mapping + guard), a.mapped - 2 * guard, rights); }
 
 void poison_edges(const Allocation& a, void (*how)(const volatile void*, std::size_t)) {
   if (!how) return;
-  how(reinterpret_cast<void*>(a.mapping + page()), a.start - a.mapping - page());
-  how(reinterpret_cast<void*>(a.start + a.bytes), a.mapping + a.mapped - page() - a.start - a.bytes);
+  how(reinterpret_cast<void*>(a.mapping + guard), a.start - a.mapping - guard);
+  how(reinterpret_cast<void*>(a.start + a.bytes), a.mapping + a.mapped - guard - a.start - a.bytes);
 }
 
 bool all_ones(std::uintptr_t from, std::uintptr_t to) {
@@ -73,8 +75,8 @@ std::string bytes_text(std::size_t bytes) { return std::to_string(bytes) + (byte
 
 std::string overrun(const Allocation& a) {
   const char* where = nullptr;
-  if (!all_ones(a.mapping + page(), a.start)) where = "before the start";
-  if (!all_ones(a.start + a.bytes, a.mapping + a.mapped - page())) where = "past the end";
+  if (!all_ones(a.mapping + guard, a.start)) where = "before the start";
+  if (!all_ones(a.start + a.bytes, a.mapping + a.mapped - guard)) where = "past the end";
   return where ? std::string("something was written just ") + where + " of an allocation of " + bytes_text(a.bytes) : "";
 }
 
@@ -91,16 +93,16 @@ cudaError_t allocate(void** p, std::size_t bytes, bool zero_is_fine) {
                                                std::to_string(limit - std::min(limit, counters().live_bytes)) + " left");
   }
   const std::size_t rounded = (bytes + 255) / 256 * 256, pages = (rounded + page() - 1) / page() * page();
-  void* const mapping = mmap(nullptr, pages + 2 * page(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* const mapping = mmap(nullptr, pages + 2 * guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapping == MAP_FAILED) return fail(cudaErrorMemoryAllocation, "the host has no memory left to emulate the device's");
-  const std::uintptr_t start = number(mapping) + page() + pages - rounded;
+  const std::uintptr_t start = number(mapping) + guard + pages - rounded;
   Allocation& a = memory().device[start];
   a.mapping = number(mapping);
-  a.mapped = pages + 2 * page();
+  a.mapped = pages + 2 * guard;
   a.start = start;
   a.bytes = bytes;
   protect(a, PROT_READ | PROT_WRITE);
-  std::memset(reinterpret_cast<void*>(a.mapping + page()), 0xff, options().poison ? pages : start - a.mapping - page());
+  std::memset(reinterpret_cast<void*>(a.mapping + guard), 0xff, options().poison ? pages : start - a.mapping - guard);
   std::memset(reinterpret_cast<void*>(start + bytes), 0xff, rounded - bytes);
   poison_edges(a, __asan_poison_memory_region);
   if (options().lock) {
@@ -122,8 +124,8 @@ cudaError_t release_memory(std::uintptr_t start) {
   const std::string wrong = __asan_poison_memory_region ? "" : overrun(a);
   poison_edges(a, __asan_unpoison_memory_region);
   void* const mapping = reinterpret_cast<void*>(a.mapping);
-  if (__asan_poison_memory_region || __tsan_release) {
-    munmap(mapping, a.mapped);  // the sanitizers' own memory for it goes too
+  if (__tsan_release) {
+    munmap(mapping, a.mapped);  // the sanitizer's own memory for it goes too
   } else {
     // Its addresses are never given out again: what still uses them is found.
     mmap(mapping, a.mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
@@ -232,7 +234,7 @@ void open_to_host(const void* p) {
 
 Fault touched(std::uintptr_t address) {
   Allocation* const a = around(address);
-  if (!a || address < a->mapping + page() || address >= a->mapping + a->mapped - page()) return Fault::illegal;
+  if (!a || address < a->mapping + guard || address >= a->mapping + a->mapped - guard) return Fault::illegal;
   a->open = true;
   protect(*a, PROT_READ | PROT_WRITE);  // again, if another thread was first
   return Fault::open;
@@ -245,8 +247,8 @@ std::string lock_again() {
     if (!a.open.exchange(false)) continue;
     if (wrong.empty() && !__asan_poison_memory_region) wrong = overrun(a);
     if (!wrong.empty()) {  // said once
-      std::memset(reinterpret_cast<void*>(a.mapping + page()), 0xff, a.start - a.mapping - page());
-      std::memset(reinterpret_cast<void*>(a.start + a.bytes), 0xff, a.mapping + a.mapped - page() - a.start - a.bytes);
+      std::memset(reinterpret_cast<void*>(a.mapping + guard), 0xff, a.start - a.mapping - guard);
+      std::memset(reinterpret_cast<void*>(a.start + a.bytes), 0xff, a.mapping + a.mapped - guard - a.start - a.bytes);
     }
     protect(a, PROT_NONE);
   }

@@ -50,6 +50,7 @@ Counters& counters();
 const std::string& last_message();  // in words: the fault found last
 void reset();                       // drops all enqueued work and every error, options as the environment says, counters 0; memory stays
 bool is_device_memory(const void* p);
+bool handles_faults();  // a bad address in device code becomes an error; false under a sanitizer, which stops the program
 
 // ---- for the headers
 struct Stream;

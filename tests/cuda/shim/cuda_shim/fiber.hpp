@@ -4,7 +4,6 @@
 #pragma once
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -42,13 +41,13 @@ inline void acquire(void* tag) {
 
 class Context {
  public:
-  static constexpr std::size_t stack_bytes = std::size_t{256} << 10;
+  static constexpr std::size_t stack_bytes = std::size_t{256} << 10, guard_bytes = stack_bytes;
 
   Context() = default;
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
   ~Context() {
-    if (stack_) munmap(stack_, stack_bytes);
+    if (stack_) munmap(stack_ - guard_bytes, guard_bytes + stack_bytes);
     if (owns_tsan_ && tsan_) __tsan_destroy_fiber(tsan_);
   }
 
@@ -60,10 +59,11 @@ class Context {
   // A new stack that starts in entry(), which never returns. `place` staggers the stacks' tops, which would share one set of the cache.
   void make(void (*entry)(), unsigned place) {
     if (stack_) return;
-    void* const memory = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* const memory =
+        mmap(nullptr, guard_bytes + stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) std::abort();
-    stack_ = static_cast<char*>(memory);
-    mprotect(stack_, static_cast<std::size_t>(sysconf(_SC_PAGESIZE)), PROT_NONE);
+    mprotect(memory, guard_bytes, PROT_NONE);
+    stack_ = static_cast<char*>(memory) + guard_bytes;
     if (__tsan_create_fiber) {
       tsan_ = __tsan_create_fiber(0);
       owns_tsan_ = true;
@@ -100,11 +100,6 @@ class Context {
   // First thing in entry(): `from` is the context of the thread that started it.
   static void entered(Context& from) {
     if (__sanitizer_finish_switch_fiber) __sanitizer_finish_switch_fiber(nullptr, &from.bottom_, &from.size_);
-  }
-
-  bool holds(std::uintptr_t address) const {
-    const auto bottom = reinterpret_cast<std::uintptr_t>(stack_);
-    return address >= bottom && address < bottom + stack_bytes;
   }
 
  private:
