@@ -22,4 +22,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
     set(no_uninitialized -Wno-maybe-uninitialized)
   endif()
 endif()
-target_compile_options(mmd_development INTERFACE ${MMD_BUILD_WARNINGS} ${no_uninitialized} $<$<BOOL:${MMD_NATIVE}>:-march=native>)
+if(MMD_NATIVE)
+  set(native -march=native)
+endif()
+# A .cu file's own warnings are errors too; its host code is compiled for the oldest processor.
+target_compile_options(mmd_development INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${MMD_BUILD_WARNINGS};${no_uninitialized};${native}>"
+                                                 "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra;--Werror;all-warnings>")
