@@ -81,9 +81,10 @@ bool known(Stream* stream) {
   return stream == nullptr || std::find(all.begin(), all.end(), stream) != all.end();
 }
 
-// Whether a host address: mapped, and neither the device's nor pinned.
+// Whether a host address: mapped, and neither the device's nor pinned. A small number in the low half is an int: the high half beside it is
+// whatever lay in the padding before.
 bool is_host_address(std::uintptr_t word) {
-  if (word >> 40 == 0 || word >> 47 != 0) return false;
+  if (word >> 40 == 0 || word >> 47 != 0 || (word & 0xffffffffu) < 1u << 20) return false;
   const auto* const p = reinterpret_cast<const void*>(word);
   if (is_device_memory(p) || is_pinned(p)) return false;
   const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
