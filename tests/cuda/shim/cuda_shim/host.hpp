@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <new>
 #include <tuple>
 #include <utility>
 
@@ -133,7 +134,12 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
     void (*kernel)(P...);
     std::tuple<std::decay_t<P>...> arguments;
   };
-  auto call = std::make_shared<Call>(Call{kernel, std::tuple<std::decay_t<P>...>(std::forward<A>(arguments)...)});
+  struct Memory {  // zeros between the arguments
+    alignas(Call) unsigned char bytes[sizeof(Call)] = {};
+  };
+  const auto memory = std::make_shared<Memory>();
+  static_assert(std::is_trivially_destructible_v<Call>);
+  Call* const call = new (memory->bytes) Call{kernel, std::tuple<std::decay_t<P>...>(std::forward<A>(arguments)...)};
   cuda_shim::Launch launch{config->gridDim, config->blockDim, config->dynamicSmemBytes, nullptr, &call->arguments};
   launch.run = [](const void* c) { std::apply(static_cast<const Call*>(c)->kernel, static_cast<const Call*>(c)->arguments); };
   // What lies between the values of an argument is whatever was there before: it is not looked at, where the compiler can leave it out.
@@ -146,6 +152,6 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
 #endif
   const cudaError_t error = cuda_shim::check_launch(launch, reinterpret_cast<const void*>(kernel), looked_at);
   if (error != cudaSuccess) return error;
-  launch.arguments = call.get();
-  return cuda_shim::enqueue(config->stream, [launch, call] { return cuda_shim::run_grid(launch); });
+  launch.arguments = call;
+  return cuda_shim::enqueue(config->stream, [launch, memory] { return cuda_shim::run_grid(launch); });
 }
