@@ -45,6 +45,10 @@ class gaussian_sum {
       power = squares == 0 ? 1 : power << squares;
       std::copy(free + next + 1, free + left--, free + next);
     }
+    for (int i = 0; i < terms; ++i) {
+      exponent_[i] = rate_[i] * -1.4426950408889634;
+      exponent_as_float_[i] = static_cast<float>(exponent_[i]);
+    }
   }
   template <class V>
   MMD_HD V operator()(V d2) const {
@@ -52,7 +56,8 @@ class gaussian_sum {
   }
 
  private:
-  double rate_[terms];
+  double rate_[terms], exponent_[terms];  // of 2
+  float exponent_as_float_[terms];
   int squares_[terms];
 
   static double* collect(const gaussian& k, double* out) {
@@ -63,13 +68,21 @@ class gaussian_sum {
   static double* collect(const sum_of<A, B>& k, double* out) {
     return collect(k.b, collect(k.a, out));
   }
+  template <class V>
+  MMD_HD V exponent_of(int i) const {
+    if constexpr (floats_of_device<V>) {
+      return V(exponent_as_float_[i]);
+    } else {
+      return V(exponent_[i]);
+    }
+  }
   template <class V, int... i>
   MMD_HD V add(V d2, std::integer_sequence<int, i...>) const {
-    const V rate[] = {V(rate_[0] * -1.4426950408889634), V(rate_[i + 1] * -1.4426950408889634)...};
-    V term = exp2_product(rate[0], d2), sum = term;
+    const V exponent[] = {exponent_of<V>(0), exponent_of<V>(i + 1)...};
+    V term = exp2_product(exponent[0], d2), sum = term;
     const auto next = [&](int t) {
       if (squares_[t] == 0) {
-        term = exp2_product(rate[t], d2);
+        term = exp2_product(exponent[t], d2);
       } else {
         term = term * term;
         if (squares_[t] == 2) term = term * term;

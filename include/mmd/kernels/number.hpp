@@ -106,11 +106,15 @@ struct number {
   }
 };
 
+// Whether V holds floats of a device, which turns a double into a float slowly: constants are then kept as floats too.
+template <class V>
+inline constexpr bool floats_of_device = std::is_same_v<V, number<float>>&& detail::by_instruction<float>;
+
 // e^(c x) and 2^(rate x), for exponents below 2^80. Numbers that can do better than this have functions of their own. Floats on a device:
 // one multiplication and one instruction, within (2 + 1.1 |c x|) eps relative and 0 below the smallest normal number.
 template <class V>
 MMD_HD V exp_product(double c, V x) {
-  if constexpr (std::is_same_v<V, number<float>> && detail::by_instruction<float>) {
+  if constexpr (floats_of_device<V>) {
     return detail::power_of_two(static_cast<float>(c * 1.4426950408889634) * x.v);
   } else {
     return exp(V(c) * x);
@@ -118,7 +122,7 @@ MMD_HD V exp_product(double c, V x) {
 }
 template <class V>
 MMD_HD V exp2_product(V rate, V x) {
-  if constexpr (std::is_same_v<V, number<float>> && detail::by_instruction<float>) {
+  if constexpr (floats_of_device<V>) {
     return detail::power_of_two(rate.v * x.v);
   } else {
     return exp(V(0.6931471805599453) * rate * x);

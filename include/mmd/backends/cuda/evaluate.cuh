@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "mmd/backends/cuda/lanes.cuh"
 #include "mmd/backends/cuda/product.cuh"
 #include "mmd/backends/cuda/runtime.cuh"
 #include "mmd/kernels/plan.hpp"
@@ -40,7 +41,7 @@ __device__ inline void tile_quantity(const slot_source<T>& s, const tile_place& 
     for (int a = 0; a < 8; ++a) {
       const T down = s.norm[p.packed_i + F::row(threadIdx.x, a)];
 #pragma unroll
-      for (int b = 0; b < C; ++b) out.v[a][b] = not_below_zero((down + across[b]) - T(2) * out.v[a][b]);
+      for (int b = 0; b < C; ++b) out.v[a][b] = not_below_zero(fma(T(-2), out.v[a][b], down + across[b]));
     }
   }
 }
@@ -67,13 +68,15 @@ __device__ inline void tile_values(const K& k, expression::list<Q...>, const til
   constexpr int n = sizeof...(Q);
 #pragma unroll
   for (int a = 0; a < 8; ++a) {
+    expression::values<lanes<T, C>, expression::list<Q...>> at;
 #pragma unroll
-    for (int b = 0; b < C; ++b) {
-      expression::values<number<T>, expression::list<Q...>> at;
+    for (int s = 0; s < n; ++s) {
 #pragma unroll
-      for (int s = 0; s < n; ++s) at.v[s].v = q[s].v[a][b];
-      q[0].v[a][b] = evaluate<number<T>>(k, at).v;
+      for (int b = 0; b < C; ++b) at.v[s].v[b] = q[s].v[a][b];
     }
+    const lanes<T, C> row = evaluate<lanes<T, C>>(k, at);
+#pragma unroll
+    for (int b = 0; b < C; ++b) q[0].v[a][b] = row.v[b];
   }
   if (p.diagonal || p.rows < panel_rows || p.cols < F::tile_columns) {
 #pragma unroll
