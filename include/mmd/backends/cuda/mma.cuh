@@ -144,6 +144,16 @@ __device__ inline void mma_double(double& c0, double& c1, double& c2, double& c3
 #endif
 }
 
+// A of 8 x 4 alone: a = A(r, q), b = B(q, r).
+__device__ inline void mma_double(double& c0, double& c1, double a, double b) {
+#if defined(__CUDA_ARCH__)
+  asm("mma.sync.aligned.m8n8k4.row.col.f64.f64.f64.f64 {%0, %1}, {%2}, {%3}, {%0, %1};" : "+d"(c0), "+d"(c1) : "d"(a), "d"(b));
+#elif defined(CUSHIM)
+  double none[3] = {};
+  mma_double(c0, c1, none[1], none[2], a, none[0], b);
+#endif
+}
+
 }  // namespace MMD_ISA
 }  // namespace detail
 }  // namespace mmd

@@ -124,7 +124,7 @@ class device_part<block_sums> {
         side_(side),
         slices_(slices),
         capacity_(most_bins(r)),
-        log_team_(static_cast<int>(std::bit_width(static_cast<std::uint64_t>(std::min<index_t>(256, lay.rows / r.bins())) - 1))),
+        log_team_(floor_log2(std::min<index_t>(256, lay.rows / r.bins()))),
         sums_(on, partial(r, side), r.bins() * r.bins()) {
     std::vector<index_t> first{0};
     std::vector<int> panel_of;
@@ -137,7 +137,7 @@ class device_part<block_sums> {
     panel_of_ = upload(on, std::span<const int>(panel_of), "the bins' first panels");
     bin_ = upload(on, std::span<const int>(r.bin), "the rows' bins");
   }
-  static std::uint64_t bytes(const block_sums& r, const layout& lay, int side, int = 4) {
+  static std::uint64_t bytes(const block_sums& r, const layout& lay, int side, int) {
     const auto bins = static_cast<std::uint64_t>(r.bins() + 1);
     return stream_sums::bytes(partial(r, side), r.bins() * r.bins()) + bins * (sizeof(index_t) + sizeof(int)) +
            static_cast<std::uint64_t>(lay.rows) * sizeof(int);
@@ -149,7 +149,7 @@ class device_part<block_sums> {
     const index_t first_a = first(m.i_panel), first_b = first(m.j_panel);
     const auto count_a = static_cast<unsigned>(last(m.i_panel + m.panels_i - 1) - first_a + 1);
     const auto count_b = static_cast<int>(last(m.j_panel + m.panels_j - 1) - first_b + 1);
-    const int log_width = std::bit_width(static_cast<unsigned>(panel_rows / slices_)) - 1;
+    const int log_width = floor_log2(panel_rows / slices_);
     const block_fold<double> f{pass,    m,       bins(),  panel_of_.data(), sums_.partial(s), sums_.sums(s), r_->bins(),
                                first_a, first_b, count_b, slices_,          log_width,        capacity_,     log_team_};
     launch(fold_block_sums<double>, dim3(blocks_for(count_b, 256 >> log_team_), count_a), 256, 0, sums_.stream(s), f);
@@ -164,6 +164,7 @@ class device_part<block_sums> {
   }
 
  private:
+  static int floor_log2(index_t x) { return static_cast<int>(std::bit_width(static_cast<std::uint64_t>(x))) - 1; }
   // How many bins 64 consecutive rows can meet.
   static int most_bins(const block_sums& r) {
     index_t most = 0, inside = 0;  // inside: rows of bins first ... b - 1, all but one of which 64 rows must hold

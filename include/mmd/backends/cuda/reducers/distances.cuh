@@ -116,7 +116,7 @@ class device_part<distance_counts> {
     none[0].above = distance_counts::bits(r.above);
     total_ = upload(on, std::span<const distance_totals>(none), "counts of distances");
   }
-  static std::uint64_t bytes(const distance_counts& r, const layout& lay, int, int = 4) { return r.bytes(lay) + sizeof(distance_totals); }
+  static std::uint64_t bytes(const distance_counts& r, const layout& lay, int, int) { return r.bytes(lay) + sizeof(distance_totals); }
   view on_stream(int) const {
     return {total_.data(), values_.data(), r_->values.size(), distance_counts::bits(r_->low), r_->low, r_->high, r_->shift};
   }

@@ -20,6 +20,7 @@ inline namespace MMD_ISA {
 template <class T, int C>
 class label_forms {
   using F = fragment<T, C>;
+  static constexpr int blocks = sizeof(T) == 4 ? 2 : 1;  // of 8 columns of labels at a time
 
  public:
   // out[c] = v' K v of this warp's part of the tile for 64 columns of labels: bits of rows[c] for its 64 rows, of columns[c] >> shift for
@@ -27,11 +28,12 @@ class label_forms {
   static __device__ void add(const F& k, const std::uint64_t* rows, const std::uint64_t* columns, int shift, T* out) {
     const int lane = static_cast<int>(threadIdx.x) % 32, r = lane / 4, q = lane % 4;
 #pragma unroll 1
-    for (int first = r; first < 64; first += 16) {
-      T one[2][C], sum[2] = {T(0), T(0)};
-      std::uint64_t chosen[2];
+    for (int first = r; first < 64; first += 8 * blocks) {
+      T one[blocks][C], sum[blocks];
+      std::uint64_t chosen[blocks];
 #pragma unroll
-      for (int c = 0; c < 2; ++c) {
+      for (int c = 0; c < blocks; ++c) {
+        sum[c] = T(0);
         const auto labels = static_cast<std::uint32_t>(columns[first + 8 * c] >> (shift + 2 * q));
 #pragma unroll
         for (int b = 0; b < C; ++b) one[c][b] = labels >> (b / 2 * 8 + b % 2) & 1u ? T(1) : T(0);
@@ -40,15 +42,15 @@ class label_forms {
       const std::uint32_t high = bits_of_high_part();
 #pragma unroll
       for (int a = 0; a < 8; ++a) {
-        T product[4] = {};  // of columns r and r + 8 of the labels, with rows 2 q and 2 q + 1 of every 8
+        T product[2 * blocks] = {};  // of columns r and r + 8 of the labels, with rows 2 q and 2 q + 1 of every 8
         multiply(k.v[a], one, high, product);
 #pragma unroll
-        for (int e = 0; e < 4; ++e) {
+        for (int e = 0; e < 2 * blocks; ++e) {
           if (chosen[e / 2] >> (8 * a + e % 2) & 1u) sum[e / 2] += product[e];
         }
       }
-      const int found = sum_over_lanes<4, 2>(sum, 1);
-      if (q < 2) out[first + 8 * found] = sum[0];
+      const int found = sum_over_lanes<4, blocks>(sum, 1);
+      if (q < blocks) out[first + 8 * found] = sum[0];
     }
   }
 
@@ -66,9 +68,9 @@ class label_forms {
 #pragma unroll
     for (int b = 0; b < C; b += 2) step(b, upper(k[b]), upper(k[b + 1]));
   }
-  static __device__ void multiply(const double (&k)[C], const double (&one)[2][C], std::uint32_t, double (&product)[4]) {
+  static __device__ void multiply(const double (&k)[C], const double (&one)[1][C], std::uint32_t, double (&product)[2]) {
 #pragma unroll
-    for (int b = 0; b < C; ++b) mma_double(product[0], product[1], product[2], product[3], one[0][b], one[1][b], k[b]);
+    for (int b = 0; b < C; ++b) mma_double(product[0], product[1], one[0][b], k[b]);
   }
   // Asked for anew for every 16 columns of labels: compilers that knew that the parts of K are the same again would keep them all, and have
   // too few registers.
@@ -158,7 +160,7 @@ class device_part<quadratic_forms> {
         slices_(slices),
         sums_(on, partial(r, side, slices), index_t{blocks_} * 64),
         labels_(upload(on, r.labels->words(), "labels of rows")) {}
-  static std::uint64_t bytes(const quadratic_forms& r, const layout&, int side, int slices = 4) {
+  static std::uint64_t bytes(const quadratic_forms& r, const layout&, int side, int slices) {
     return stream_sums::bytes(partial(r, side, slices), index_t{blocks(r)} * 64) + r.labels->words().size_bytes();
   }
   view on_stream(int s) const { return {labels_.data(), r_->labels->words_of_column(), blocks_, sums_.partial(s), side_}; }

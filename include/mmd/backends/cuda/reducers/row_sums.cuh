@@ -15,10 +15,10 @@ inline namespace MMD_ISA {
 
 // Every tile leaves 128 sums of its rows, [slot_i][slot_j][128], and 16 C sums of its columns, [slot_i][slot_j][16 C]. Inside a tile sums
 // are in T: of a thread's values, then across the four threads (eight, for columns) that share a row, then across warps.
-template <class Function>
+template <class Function, bool weighted>
 struct row_sums_view {
   double *rows, *columns;
-  const double* weights;  // of every pooled row, or null
+  const double* weights;  // of every pooled row, if weighted
   int side;
   Function value;
 
@@ -67,9 +67,12 @@ struct row_sums_view {
 
  private:
   template <class T>
-  __device__ T weight(index_t first, int row, int count) const {
-    if (weights == nullptr) return T(1);
-    return row < count ? static_cast<T>(weights[first + row]) : T(0);
+  __device__ T weight([[maybe_unused]] index_t first, [[maybe_unused]] int row, [[maybe_unused]] int count) const {
+    if constexpr (weighted) {
+      return row < count ? static_cast<T>(weights[first + row]) : T(0);
+    } else {
+      return T(1);
+    }
   }
 };
 
@@ -122,17 +125,17 @@ __global__ void fold_row_sums(pass_view pass, macro m, int slices, const S* rows
 // twice.
 template <class R, class Function>
 class row_sums_part {
+  static constexpr bool weighted = requires(const R& r) { r.weights->data(); };
+
  public:
-  using view = row_sums_view<Function>;
+  using view = row_sums_view<Function, weighted>;
 
   row_sums_part(device_context& on, R& r, const layout& lay, const std::vector<panel>&, int side, int slices, Function value = {})
       : r_(&r), rows_(lay.rows), side_(side), slices_(slices), value_(value), sums_(on, partial(side, slices), sums(lay)) {
-    if constexpr (requires { r.weights->data(); }) weights_ = upload(on, std::span<const double>(*r.weights), "weights of rows");
+    if constexpr (weighted) weights_ = upload(on, std::span<const double>(*r.weights), "weights of rows");
   }
-  static std::uint64_t bytes(const R& r, const layout& lay, int side, int slices = 4) {
-    std::uint64_t weights = 0;
-    if constexpr (requires { r.weights->data(); }) weights = doubles(lay.rows);
-    return stream_sums::bytes(partial(side, slices), sums(lay)) + weights;
+  static std::uint64_t bytes(const R&, const layout& lay, int side, int slices) {
+    return stream_sums::bytes(partial(side, slices), sums(lay)) + (weighted ? doubles(lay.rows) : 0);
   }
   view on_stream(int s) const { return {sums_.partial(s), columns(s), weights_.data(), side_, value_}; }
   void fold(int s, const macro& m, const pass_view& pass) {

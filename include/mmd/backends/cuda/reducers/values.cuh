@@ -80,7 +80,7 @@ class device_part<R> {
     values_.zero(on.stream(0));
     for (int s = 1; s < device_context::streams; ++s) on.order(0, s);
   }
-  static std::uint64_t bytes(const R& r, const layout& lay, int, int = 4) { return r.bytes(lay); }
+  static std::uint64_t bytes(const R& r, const layout& lay, int, int) { return r.bytes(lay); }
   view on_stream(int) const { return {values_.data(), places_}; }
   void fold(int, const macro&, const pass_view&) {}
   void finish() {
