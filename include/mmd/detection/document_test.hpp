@@ -70,16 +70,13 @@ class DocumentStatistics {
   template <backend B>
   std::vector<double> sums_within(const B& on, const samples<T>& x, std::span<const std::vector<index_t>> documents,
                                   std::span<const index_t> starts) const {
-    matrix<T> joined(starts.back(), x.cols());
+    pooled<T> chosen{{x}};
     block_sums sums;
-    index_t row = 0;
     for (const auto& rows : documents) {
       sums.bin_rows.push_back(static_cast<index_t>(rows.size()));
-      for (const index_t from : rows) {
-        for (index_t c = 0; c < x.cols(); ++c) joined(row, c) = x(from, c);
-        ++row;
-      }
+      chosen.order.insert(chosen.order.end(), rows.begin(), rows.end());
     }
+    const matrix_of<T> joined = detail::joined_rows(on, chosen);
     on.reduce(reference_.kernel(), detail::with_samples(pooled<T>{}, samples<T>(joined), starts), sums);
     std::vector<double> out;
     for (index_t d = 0; d < sums.bins(); ++d) out.push_back(sums(d, d));

@@ -57,7 +57,7 @@ class GroupTest {
   GroupTest(const B& on, const K& k, const X& reference, const BatchOptions& options = {})
       : reference_(on, (check_sample(samples<T>(reference), "reference", 2), reference), k), options_(options) {}
 
-  const matrix<T>& reference() const { return reference_.reference(); }
+  const matrix_of<T>& reference() const { return reference_.reference(); }
 
   // x: n texts, n >= 2. Throws invalid_input for one text, other columns than the reference, values that are not finite.
   template <backend B, sample_matrix X>

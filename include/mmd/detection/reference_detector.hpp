@@ -48,7 +48,7 @@ class ReferenceDetector {
                     ("as many columns as the reference, " + std::to_string(human.cols())).c_str());
   }
 
-  const matrix<T>& reference() const { return human_.reference(); }
+  const matrix_of<T>& reference() const { return human_.reference(); }
   bool has_machine_reference() const { return machine_.has_value(); }
 
   // One score a row of x. Throws invalid_input for x without rows, with other columns than the reference, or with values not finite.

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "mmd/core/matrix.hpp"
 #include "mmd/engine/backend.hpp"
 #include "mmd/engine/pooled.hpp"
 #include "mmd/engine/reducers.hpp"
@@ -28,7 +27,7 @@ class ReferenceSums {
   template <backend B>
   ReferenceSums(const B& on, K k, const samples<T>& reference, const char* name = "reference") : kernel_(std::move(k)) {
     check_sample(reference, name);
-    reference_ = converted<T>(reference);
+    reference_ = detail::joined_rows(on, pooled<T>{{reference}});
     row_sums sums;
     const layout lay = on.reduce(kernel_, pooled<T>{{samples<T>(reference_)}}, sums);
     for (const double s : sums.sums) off_diagonal_ += s;
@@ -36,7 +35,7 @@ class ReferenceSums {
   }
 
   index_t rows() const { return reference_.rows(); }
-  const matrix<T>& reference() const { return reference_; }
+  const matrix_of<T>& reference() const { return reference_; }
   const K& kernel() const { return kernel_; }
   // The sum of k(r_i, r_j) over i != j.
   double off_diagonal() const { return off_diagonal_; }
@@ -63,7 +62,7 @@ class ReferenceSums {
 
  private:
   K kernel_;
-  matrix<T> reference_;
+  matrix_of<T> reference_;
   double off_diagonal_ = 0, diagonal_ = 0;
 };
 
