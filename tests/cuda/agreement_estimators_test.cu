@@ -142,9 +142,11 @@ TEMPLATE_TEST_CASE("energy distance agrees with fp64, equal rows included", "", 
       const auto x = rows<T>(s.n, s.d, 1, 0, kind), y = rows<T>(s.m, s.d, 2, 0.3, kind);
       const gram_matrix k(as_rows(x), as_rows(y), r);
       const auto e = mmd::energy_distance(gpu(), x, y);
+      // The distance of equal rows is the root of what rounding leaves of the square.
+      const double relative = std::is_same_v<T, double> && kind == shape::duplicates ? 1e-10 : allowed<T>;
       INFO(to_string(kind) << ", n = " << s.n << ", m = " << s.m << ", d = " << s.d);
-      CHECK(near(e.biased, -oracle::biased_mmd(k, k.numbers_of(true), k.numbers_of(false)), allowed<T> * k.size()));
-      CHECK(near(e.unbiased, -oracle::unbiased_mmd(k, k.numbers_of(true), k.numbers_of(false)), allowed<T> * k.size()));
+      CHECK(near(e.biased, -oracle::biased_mmd(k, k.numbers_of(true), k.numbers_of(false)), relative * k.size()));
+      CHECK(near(e.unbiased, -oracle::unbiased_mmd(k, k.numbers_of(true), k.numbers_of(false)), relative * k.size()));
     }
   }
 }

@@ -3,6 +3,8 @@
 // filled with something else; before the first the clocks are brought up.
 #pragma once
 
+#include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <memory>
@@ -188,8 +190,12 @@ void add_case(const std::string& name, F f) {
     return true;
   }();
   static_cast<void>(once);
+  static const auto start = std::chrono::steady_clock::now();
+  static const char* const limit = std::getenv("MMD_BENCH_SECONDS");  // no case is started later than that
   add(name, [f](State& state) {
     try {
+      const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      if (limit && spent > std::atof(limit)) throw mmd::device_error("no time left");
       f(state);
     } catch (const mmd::device_error& e) {
       for ([[maybe_unused]] auto _ : state) state.SetIterationTime(0);
