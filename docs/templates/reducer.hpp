@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Template of a reducer: something that one pass over the kernel matrix K can keep. Copy the first half into include/mmd/engine/ and the
-// second into include/mmd/backends/cpu/ (or both into your own program), rename `my_reducer`, and change the lines marked [1] to [5]. It
-// compiles and is tested as it stands.
+// Template of a reducer: something that one pass over the kernel matrix K can keep. Copy this file into include/mmd/engine/,
+// reducer_cpu.hpp into include/mmd/backends/cpu/ and reducer_cuda.cuh into include/mmd/backends/cuda/reducers/ (or those that you need into
+// your own program), rename `my_reducer`, and change the lines marked [1] to [7]. They compile and are tested as they stand.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
-#include "mmd/backends/cpu/add.hpp"
 #include "mmd/engine/reducers.hpp"
 
 namespace mmd {
@@ -33,21 +31,6 @@ struct my_reducer {
     for (std::size_t i = 0; i < largest.size(); ++i) largest[i] = std::max(largest[i], other.largest[i]);
   }
 };
-
-// [5] Takes in a tile: t.k[j * t.ld + i] is k of row i of the panel t.I and row j of the panel t.J; panel.first is the number of its first
-// row among all pooled rows, panel.rows how many there are, panel.group whose they are. Each unordered pair of rows comes once, except that
-// a tile on the diagonal (t.diagonal) is symmetric and holds both orders, with 0 for k(z, z).
-template <class T>
-void add(my_reducer& r, const tile<T>& t) {
-  double found = 0;
-  for (int j = 0; j < t.J.rows; ++j) {
-    for (int i = 0; i < t.I.rows; ++i) found = std::max(found, std::abs(static_cast<double>(t.k[j * t.ld + i])));
-  }
-  for (const int entry : {t.I.group * r.groups + t.J.group, t.J.group * r.groups + t.I.group}) {
-    double& largest = r.largest[static_cast<std::size_t>(entry)];
-    largest = std::max(largest, found);
-  }
-}
 
 }  // namespace MMD_ISA
 }  // namespace mmd

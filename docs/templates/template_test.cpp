@@ -11,7 +11,7 @@
 #include "mmd/core/philox.hpp"
 #include "support/catch2.hpp"
 #include "templates/kernel.hpp"
-#include "templates/reducer.hpp"
+#include "templates/reducer_cpu.hpp"
 
 namespace {
 

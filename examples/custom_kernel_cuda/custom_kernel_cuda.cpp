@@ -22,7 +22,7 @@ mmd::matrix<float> rows(mmd::index_t n, mmd::index_t d, std::uint64_t seed, doub
 }  // namespace
 
 int main() {
-  const auto x = rows(300, 20, 1, 1), y = rows(400, 20, 2, 1.6);
+  const auto x = rows(200, 20, 1, 1), y = rows(250, 20, 2, 3);
   const auto show = [](const char* where, const mmd::TestResult& test) {
     std::cout << where << ": MMD^2 = " << test.statistic << ", p = " << test.p_value << '\n';
   };

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The programs in the documentation: every ```cpp block of a Markdown file that holds a main().
 
-    extract.py ROOT TARGET              writes each as a file under TARGET, unless it stands there already, and prints the files' names
+    extract.py ROOT TARGET              writes each as a file under TARGET, unless it stands there already, and prints the files' names: .cu where
+                                        it includes a .cuh
     extract.py --same README PROGRAM    checks that the first such block of README is PROGRAM, its licence line aside
 """
 import pathlib
@@ -22,7 +23,8 @@ def extract(root, target):
     for page in [*sorted(root.glob("*.md")), *sorted((root / "docs").rglob("*.md"))]:
         name = "_".join(page.relative_to(root).with_suffix("").parts)
         for number, program in enumerate(programs(page), 1):
-            file = target / f"{name}_{number}.cpp"
+            ending = "cu" if re.search(r'#include [<"][^>"]*\.cuh[>"]', program) else "cpp"
+            file = target / f"{name}_{number}.{ending}"
             if not file.exists() or file.read_text(encoding="utf-8") != program:
                 file.write_text(program, encoding="utf-8")
             print(file.as_posix())

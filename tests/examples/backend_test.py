@@ -4,7 +4,9 @@
 MMD_DEVICE says how the programs were built: "none" without CUDA, "emulated" with device code that runs on the CPU, "cuda" by nvcc, for a device that
 may not be there.
 """
+import json
 import os
+import re
 import unittest
 
 from support import ProgramTest, normal_rows, npy
@@ -93,7 +95,6 @@ class Device(BackendTest):
             self.assertEqual(device, cpu, path)
 
     def compare(self, share, name, *arguments):
-        import json
         device = json.loads(self.with_device(name, *arguments, "--json"))
         cpu = self.json(name, *arguments, "--backend", "cpu")
         self.assertEqual((device["backend"], cpu["backend"]), ("cuda", "cpu"))
@@ -122,6 +123,16 @@ class Device(BackendTest):
             self.assertEqual(DEVICE, "cuda", r.stderr)
             self.skipTest(r.stderr.decode())
         self.assertIn(b'"backend":"cuda"', r.stdout)
+
+    def test_a_kernel_of_ones_own(self):
+        r = self.run_program("custom_kernel_cuda")
+        if DEVICE == "cuda" and r.returncode == 3 and b"device can be used" in r.stderr:
+            self.skipTest(r.stderr.decode())
+        self.assertEqual((r.returncode, r.stderr), (0, b""))
+        cpu, cuda = re.findall(r"^(?:cpu |cuda): MMD\^2 = (\S+), p = (\S+)$", r.stdout.decode(), re.MULTILINE)
+        self.assertEqual(cpu[1], cuda[1])
+        self.assertAlmostEqual(float(cpu[0]), float(cuda[0]), delta=1e-5)
+        self.assertGreater(float(cpu[0]), 1e-3)
 
     def test_bad_input(self):
         self.with_device(TEST, self.x, self.y)
