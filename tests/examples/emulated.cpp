@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Part of the programs that run on the emulated device: MMD_EMULATED_ERROR is the error of CUDA that every call shall return, as where there
-// is no device, a stub of the driver or an old one.
+// Part of the programs that run on the emulated device: MMD_EMULATED_ERROR is the error of CUDA that every call shall return, as where
+// there is no device, a stub of the driver or an old one.
 #include <cstdlib>
 
 #include "cuda_shim/control.hpp"
