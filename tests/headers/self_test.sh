@@ -12,7 +12,7 @@ try() {  # name, expected status, text that the output must hold, header
   mkdir -p "$scratch/include/mmd"
   printf '#pragma once\n%s\n' "$4" > "$scratch/include/mmd/planted.hpp"
   local said status
-  said=$(bash "$here/check.sh" "$scratch" "$scratch/work" "${compiler[@]}" 2>&1)
+  said=$(bash "$here/check.sh" "$scratch" "$scratch/work" hpp "${compiler[@]}" 2>&1)
   status=$?
   if [[ $status != "$2" || $said != *"$3"* ]]; then
     printf 'planted %s: expected status %s and "%s", got %s:\n%s\n' "$1" "$2" "$3" "$status" "$said"

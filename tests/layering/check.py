@@ -28,6 +28,8 @@ FLOORS = {
 EIGEN_FLOORS = {"backends"}
 EIGEN_HEADER = "mmd/core/eigen.hpp"  # hands results back to users of Eigen; mmd.hpp alone brings it in
 JSON_FLOORS = {"io", "models"}
+CUDA_HEADER = re.compile(r"(cuda|cublas|cusolver|curand|mma|cooperative_groups|cub/|thrust/|nv/|device_|library_types)[\w/]*\.?\w*$")
+CUDA_UMBRELLA = "mmd/cuda.cuh"
 SOURCES = {".hpp", ".cpp", ".cuh", ".cu", ".py", ".cmake", ".sh"}
 FOLDERS = ["include", "examples", "bench", "tests", "cmake", "scripts", ".ci", "docs/templates"]
 MAX_LINES = 400
@@ -66,8 +68,38 @@ def check_header(path, text, faults):
             faults.append(f"include/{path}: includes {target}, but Eigen is for {sorted(EIGEN_FLOORS)} only")
         if target.startswith("nlohmann/") and floor not in JSON_FLOORS:
             faults.append(f"include/{path}: includes {target}, but JSON is for {sorted(JSON_FLOORS)} only")
+        if not quoted and CUDA_HEADER.match(target) and not (path.suffix == ".cuh" and path.as_posix().startswith("mmd/backends/cuda")):
+            faults.append(f"include/{path}: includes {target}, but CUDA's headers are for mmd/backends/cuda*.cuh only")
+        if path.suffix == ".hpp" and target.endswith(".cuh"):
+            faults.append(f"include/{path}: a .hpp includes {target}, which only device code can be compiled with")
         if re.match(r"(CLI/|catch2/|benchmark/|gtest/)", target):
             faults.append(f"include/{path}: includes {target}, which the library does not depend on")
+
+
+def reached(start, headers):
+    """The headers that `start` brings in, itself among them."""
+    seen, todo = set(), [start]
+    while todo:
+        name = todo.pop()
+        if name not in seen:
+            seen.add(name)
+            todo += [target for _, target in includes(headers[name]) if target in headers]
+    return seen
+
+
+def check_device(headers, faults):
+    """No .cuh brings in Eigen or the CPU backend, by whatever way; cuda.cuh brings in every .cuh."""
+    for name in sorted(headers):
+        if not name.endswith(".cuh"):
+            continue
+        for each in sorted(reached(name, headers)):
+            if each.startswith("mmd/backends/cpu"):
+                faults.append(f"include/{name}: brings in {each}, but device code knows nothing of the CPU backend")
+            if any(target.startswith(("Eigen/", "unsupported/Eigen")) for _, target in includes(headers[each])):
+                faults.append(f"include/{name}: brings in Eigen by {each}")
+    if CUDA_UMBRELLA in headers:
+        have = reached(CUDA_UMBRELLA, headers)
+        faults += [f"include/{CUDA_UMBRELLA}: does not bring in {name}" for name in sorted(headers) if name.endswith(".cuh") and name not in have]
 
 
 def check_umbrella(headers, faults):
@@ -76,19 +108,10 @@ def check_umbrella(headers, faults):
     if umbrella not in headers:
         return
 
-    def reached(start):
-        seen, todo = set(), [start]
-        while todo:
-            name = todo.pop()
-            if name not in seen:
-                seen.add(name)
-                todo += [target for _, target in includes(headers[name]) if target in headers]
-        return seen
-
     def needs_json(name):
-        return any(target.startswith("nlohmann/") for each in reached(name) for _, target in includes(headers[each]))
+        return any(target.startswith("nlohmann/") for each in reached(name, headers) for _, target in includes(headers[each]))
 
-    have = reached(umbrella)
+    have = reached(umbrella, headers)
     want = {name for name in headers if name.endswith(".hpp") and not name.startswith("mmd/models/") and not needs_json(name)}
     faults += [f"include/{umbrella}: does not bring in {name}" for name in sorted(want - have)]
     faults += [f"include/{umbrella}: brings in {name}, which is not for it" for name in sorted(have - want)]
@@ -128,18 +151,22 @@ def check(root):
             if name.parts[:2] == ("tests", "oracle"):
                 check_oracle(name, text, faults)
     check_umbrella(headers, faults)
+    check_device(headers, faults)
     return faults, warnings
 
 
 def self_test():
     spdx = "// SPDX-License-Identifier: MIT\n"
     good = {
-        "include/mmd/mmd.hpp": spdx + '#pragma once\n#include "mmd/kernels/b.hpp"\n#include "mmd/io/npy.hpp"\n',
+        "include/mmd/mmd.hpp": spdx + '#pragma once\n#include "mmd/kernels/b.hpp"\n#include "mmd/io/npy.hpp"\n#include "mmd/backends/cpu.hpp"\n',
+        "include/mmd/backends/cpu.hpp": spdx + "#pragma once\n#include <Eigen/Core>\n",
         "include/mmd/core/a.hpp": spdx + "#pragma once\n#include <vector>\n#define MMD_A 1\n",
         "include/mmd/kernels/b.hpp": spdx + '#pragma once\n#include "mmd/core/a.hpp"\n',
         "include/mmd/io/npy.hpp": spdx + '#pragma once\n#include "mmd/core/a.hpp"\n',
         "include/mmd/io/json.hpp": spdx + '#pragma once\n#include <nlohmann/json.hpp>\n#include "mmd/core/a.hpp"\n',
         "include/mmd/models/m.hpp": spdx + '#pragma once\n#include "mmd/io/json.hpp"\n',
+        "include/mmd/cuda.cuh": spdx + '#pragma once\n#include "mmd/backends/cuda/a.cuh"\n',
+        "include/mmd/backends/cuda/a.cuh": spdx + '#pragma once\n#include <cuda_runtime.h>\n#include "mmd/kernels/b.hpp"\n',
         "tests/oracle/naive.hpp": spdx + '#include <cmath>\n#include "oracle/other.hpp"\n',
         "tests/oracle/other.hpp": spdx,
         "scripts/test": "#!/usr/bin/env bash\n# SPDX-License-Identifier: MIT\n",
@@ -159,6 +186,12 @@ def self_test():
         "own header in <>": ("include/mmd/kernels/b.hpp", spdx + "#pragma once\n#include <mmd/core/a.hpp>\n", "for own headers"),
         "a header left out of mmd.hpp": ("include/mmd/core/c.hpp", spdx + "#pragma once\n", "does not bring in mmd/core/c.hpp"),
         "models in mmd.hpp": ("include/mmd/mmd.hpp", umbrella + '#include "mmd/models/m.hpp"\n', "brings in mmd/models/m.hpp"),
+        "CUDA in a kernel": ("include/mmd/kernels/b.hpp", spdx + "#pragma once\n#include <cuda_runtime.h>\n", "CUDA's headers are for"),
+        "CUDA in cuda.cuh": ("include/mmd/cuda.cuh", spdx + '#pragma once\n#include "mmd/backends/cuda/a.cuh"\n#include <cublas_v2.h>\n', "CUDA's headers"),
+        "device code in a .hpp": ("include/mmd/engine/e.hpp", spdx + '#pragma once\n#include "mmd/cuda.cuh"\n', "a .hpp includes mmd/cuda.cuh"),
+        "Eigen in device code": ("include/mmd/backends/cuda/a.cuh", spdx + "#pragma once\n#include <Eigen/Core>\n", "brings in Eigen"),
+        "the CPU in device code": ("include/mmd/backends/cuda/a.cuh", spdx + '#pragma once\n#include "mmd/mmd.hpp"\n', "brings in mmd/backends/cpu.hpp"),
+        "a .cuh left out of cuda.cuh": ("include/mmd/backends/cuda/x.cuh", spdx + "#pragma once\n", "does not bring in mmd/backends/cuda/x.cuh"),
         "an oracle that reads the library": ("tests/oracle/naive.hpp", spdx + '#include "mmd/core/a.hpp"\n', "an oracle includes"),
         "an oracle that climbs out": ("tests/oracle/naive.hpp", spdx + '#include "oracle/../../include/mmd/core/a.hpp"\n', "an oracle includes"),
         "no licence line": ("scripts/test", "#!/usr/bin/env bash\n", "no SPDX line"),
