@@ -135,7 +135,7 @@ class gradient_pass<T, K, expression::list<Q...>> {
       const product_choice choice = choose_product<T>(on.capability, how.exact, how.by, f.d);
       library_[at(s)] = choice.library && is_product(quantity[at(s)]);
       job_.tiles.slots[s] = {f.z.data(), f.norm.data(), f.d_padded, nullptr, ld(), choice.by};
-      job_.view.wanted[s] = wanted_[at(packing_of_slot[at(s)])];
+      if (wants(s)) job_.view.wanted |= 1u << s;
       points.norm[s] = f.norm.data();
     }
     launch(same_points_kernel<decltype(points)>, static_cast<unsigned>(panels_), panel_rows, 0, first, points);
@@ -163,7 +163,7 @@ class gradient_pass<T, K, expression::list<Q...>> {
     bool all_library = products_only;
     for (int s = 0; s < n; ++s) {
       job.view.S[s] = S_[at(stream)].data() + s * ld() * ld();
-      if (job.view.wanted[s] && is_squared(quantity[at(s)])) own_of.of[s] = doubles_.data() + own(stream, packing_of_slot[at(s)]);
+      if (wants(s) && is_squared(quantity[at(s)])) own_of.of[s] = doubles_.data() + own(stream, packing_of_slot[at(s)]);
       all_library = all_library && library_[at(s)];
       if (!library_[at(s)]) continue;
       // Inner products lie where S will: a thread reads its own before it writes. To cuBLAS, which counts by columns, they are Z_J' Z_I.
@@ -186,7 +186,7 @@ class gradient_pass<T, K, expression::list<Q...>> {
     std::array<bool, packings> begun{};
     begun.fill(!single());
     for (int s = 0; s < n; ++s) {
-      if (!job.view.wanted[s]) continue;
+      if (!wants(s)) continue;
       const bool add = std::exchange(begun[at(packing_of_slot[at(s)])], true);
       add_product<false>(stream, s, job.view.S[s], m.i_panel, m.panels_i, m.j_panel, m.panels_j, add);
       if (!job.view.mirrored) add_product<true>(stream, s, job.view.S[s], m.j_panel, m.panels_j, m.i_panel, m.panels_i, add);
@@ -248,6 +248,7 @@ class gradient_pass<T, K, expression::list<Q...>> {
 
   static index_t count(index_t panels) { return panels * panel_rows; }
   index_t ld() const { return count(side_); }
+  bool wants(int slot) const { return wanted_[at(packing_of_slot[at(slot)])]; }
   bool single() const { return macros_.size() == 1; }  // its products are the gradient, nothing has to be added to
   int used_streams() const { return macros_.size() > 1 ? 2 : 1; }
   index_t own(int stream, int packing) const { return (stream * packings + packing) * rows_; }

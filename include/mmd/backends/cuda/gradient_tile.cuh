@@ -19,7 +19,7 @@ struct weights_view {
   const T *w, *p, *ww, *wp, *paired;
   const double* diagonal;  // one each pooled row; nullptr: none
   index_t pairs;           // 0: none
-  int groups;
+  index_t groups;
 };
 
 // What the tiles of a macro leave. T: the type of the computation.
@@ -30,13 +30,14 @@ struct gradient_view {
   // [slot] S = weight x dk/du, -2 times that for squared distances, row-major, `ld` apart. In a mirrored macro, one on the diagonal, both
   // orders of a pair are there. Where it is not wanted, it is memory to work in.
   T* S[slots];
-  bool wanted[slots];
   index_t ld;
   T* row_sums;     // [slot][slice of a panel of J][row of the macro]: of S over the columns of one tile
   T* column_sums;  // [slot][panel of I][column of the macro]: over its rows
   double* totals;  // [panel of I][slice of a panel of J][sums]: of weight x dk/du x u, then of weight x dk/dc
-  bool mirrored;
+  int mirrored;
+  unsigned wanted;  // a bit for each slot
 
+  __device__ bool wants(int slot) const { return (wanted >> slot & 1) != 0; }
   // Rows and columns of the macro are numbered up to ld.
   __device__ T* rows_of(int slot, int slot_j, int slices) const { return row_sums + (slot * (ld / panel_rows * slices) + slot_j) * ld; }
   __device__ T* columns_of(int slot, int slot_i) const { return column_sums + (slot * (ld / panel_rows) + slot_i) * ld; }
@@ -90,7 +91,7 @@ __device__ void gradient_of_no_tile(const tile_place& at, const gradient_view<T,
   const index_t row0 = index_t{at.slot_i} * panel_rows, column0 = index_t{at.slot_j} * columns;
   if (view.mirrored && column0 / panel_rows < at.slot_i) return;  // its mirror image has been here
   for (int s = 0; s < slots; ++s) {
-    if (!view.wanted[s]) continue;
+    if (!view.wants(s)) continue;
     if (thread < panel_rows) view.rows_of(s, at.slot_j, slices)[row0 + thread] = T(0);
     if (thread < columns) view.columns_of(s, at.slot_i)[column0 + thread] = T(0);
     for (int e = thread; e < panel_rows * columns; e += tile_threads) {
@@ -197,7 +198,7 @@ __device__ void gradient_of_tile(const K& kernel, expression::list<Q...>, fragme
   // One column after the other, in double one pair after the other, its values always in the same registers: unrolled, the slopes of
   // several quantities would not fit.
   constexpr bool narrow = sizeof(T) == 4;
-  constexpr int columns_together = narrow && n == 1 ? C : 1, rows_together = narrow ? 8 : 1;
+  [[maybe_unused]] constexpr int columns_together = narrow && n == 1 ? C : 1, rows_together = narrow ? 8 : 1;
   const T *const w_i = weights.w + at.packed_i + F::row(thread, 0), *const p_i = weights.p + at.packed_i + F::row(thread, 0);
   // In double sums wait in shared memory, a column for each thread: registers are short.
   T registers[n + constants] = {};
@@ -270,7 +271,7 @@ __device__ void gradient_of_tile(const K& kernel, expression::list<Q...>, fragme
   sums_of_block(total, reinterpret_cast<double*>(shared), [&](int i, double x) { totals[i] = x; });
 
   const auto keep = [&]<class Slot>(expression::list<Slot>, int s, F& S) {
-    if (!view.wanted[s]) return;
+    if (!view.wants(s)) return;
     if constexpr (apart) place(s).load(S);
     if constexpr (reads_squares<Slot>) {
 #pragma unroll
