@@ -140,14 +140,17 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   const auto memory = std::make_shared<Memory>();
   static_assert(std::is_trivially_destructible_v<Call>);
   Call* const call = new (memory->bytes) Call{kernel, std::tuple<std::decay_t<P>...>(std::forward<A>(arguments)...)};
-  cuda_shim::Launch launch{config->gridDim, config->blockDim, config->dynamicSmemBytes, nullptr, &call->arguments};
+  Memory looked_at_memory = *memory;
+  [[maybe_unused]] Call* const copy = std::launder(reinterpret_cast<Call*>(looked_at_memory.bytes));
+  cuda_shim::Launch launch{config->gridDim, config->blockDim, config->dynamicSmemBytes, nullptr, &copy->arguments};
   launch.run = [](const void* c) { std::apply(static_cast<const Call*>(c)->kernel, static_cast<const Call*>(c)->arguments); };
-  // What lies between the values of an argument is whatever was there before: it is not looked at, where the compiler can leave it out.
+  // What lies between the values of an argument is whatever was there before: it is not looked at, where the compiler can leave it out. In
+  // a copy: GCC 12 clears some values of nested arrays too.
   std::size_t looked_at = 0;
 #if defined(__has_builtin)
 #if __has_builtin(__builtin_clear_padding)
-  std::apply([](auto&... a) { (__builtin_clear_padding(&a), ...); }, call->arguments);
-  looked_at = sizeof...(P) == 0 ? 0 : sizeof(call->arguments);
+  std::apply([](auto&... a) { (__builtin_clear_padding(&a), ...); }, copy->arguments);
+  looked_at = sizeof...(P) == 0 ? 0 : sizeof(copy->arguments);
 #endif
 #endif
   const cudaError_t error = cuda_shim::check_launch(launch, reinterpret_cast<const void*>(kernel), looked_at);
