@@ -59,11 +59,14 @@ struct laplace {
   static constexpr auto reads = pair::l1_distance;
   static constexpr bool nonnegative = true;
   double bandwidth;
-  explicit laplace(double h) : bandwidth(detail::checked_bandwidth(h)) {}
+  explicit laplace(double h) : bandwidth(detail::checked_bandwidth(h)), rate_(1 / h) {}
   template <class V>
   MMD_HD V operator()(V d1) const {
-    return exp_product(-1 / bandwidth, d1);
+    return exp_product(-rate_, d1);
   }
+
+ private:
+  double rate_;
 };
 
 // (1 + |x-y|^2 / h^2)^(-1/2).
@@ -71,11 +74,14 @@ struct inverse_multiquadric {
   static constexpr auto reads = pair::squared_distance;
   static constexpr bool nonnegative = true;
   double bandwidth;
-  explicit inverse_multiquadric(double h) : bandwidth(detail::checked_bandwidth(h)) {}
+  explicit inverse_multiquadric(double h) : bandwidth(detail::checked_bandwidth(h)), rate_(1 / h / h) {}
   template <class V>
   MMD_HD V operator()(V d2) const {
-    return V(1) / sqrt(V(1) + V(1 / bandwidth / bandwidth) * d2);
+    return V(1) / sqrt(V(1) + V(rate_) * d2);
   }
+
+ private:
+  double rate_;
 };
 
 // (1 + |x-y|^2 / (2 a h^2))^(-a).
@@ -83,13 +89,16 @@ struct rational_quadratic {
   static constexpr auto reads = pair::squared_distance;
   static constexpr bool nonnegative = true;
   double bandwidth, alpha;
-  explicit rational_quadratic(double h, double a = 1) : bandwidth(detail::checked_bandwidth(h)), alpha(a) {
+  explicit rational_quadratic(double h, double a = 1) : bandwidth(detail::checked_bandwidth(h)), alpha(a), rate_(0.5 / a / h / h) {
     detail::require(std::isfinite(a) && a > 0, "alpha", a, "a finite number above 0");
   }
   template <class V>
   MMD_HD V operator()(V d2) const {
-    return exp_product(-alpha, log(V(1) + V(0.5 / alpha / bandwidth / bandwidth) * d2));
+    return exp_product(-alpha, log(V(1) + V(rate_) * d2));
   }
+
+ private:
+  double rate_;
 };
 
 // (1 + sqrt(3) r / h) exp(-sqrt(3) r / h), r = |x-y|.
@@ -97,12 +106,15 @@ struct matern32 {
   static constexpr auto reads = pair::squared_distance;
   static constexpr bool nonnegative = true;
   double bandwidth;
-  explicit matern32(double h) : bandwidth(detail::checked_bandwidth(h)) {}
+  explicit matern32(double h) : bandwidth(detail::checked_bandwidth(h)), rate_(1.7320508075688772 / h) {}
   template <class V>
   MMD_HD V operator()(V d2) const {
-    const V s = V(1.7320508075688772 / bandwidth) * sqrt(d2);
+    const V s = V(rate_) * sqrt(d2);
     return (V(1) + s) * exp_product(-1, s);
   }
+
+ private:
+  double rate_;
 };
 
 // (1 + sqrt(5) r / h + 5 r^2 / (3 h^2)) exp(-sqrt(5) r / h), r = |x-y|.
@@ -110,12 +122,15 @@ struct matern52 {
   static constexpr auto reads = pair::squared_distance;
   static constexpr bool nonnegative = true;
   double bandwidth;
-  explicit matern52(double h) : bandwidth(detail::checked_bandwidth(h)) {}
+  explicit matern52(double h) : bandwidth(detail::checked_bandwidth(h)), rate_(2.23606797749979 / h) {}
   template <class V>
   MMD_HD V operator()(V d2) const {
-    const V s = V(2.23606797749979 / bandwidth) * sqrt(d2);
+    const V s = V(rate_) * sqrt(d2);
     return (V(1) + s + s * s * V(1.0 / 3)) * exp_product(-1, s);
   }
+
+ private:
+  double rate_;
 };
 
 // -|x-y|: MMD^2 with it is the energy distance (Szekely & Rizzo). Conditionally positive definite: the statistics here are right with it,

@@ -15,31 +15,40 @@ namespace mmd {
 namespace detail {
 inline namespace MMD_ISA {
 
+// Where a tile stands: given, or asked for anew at every use, so that it takes no registers from what lies between.
+__device__ inline const tile_place& place_of(const tile_place& p) { return p; }
+template <class F>
+__device__ inline tile_place place_of(const F& ask) {
+  return ask();
+}
+
 // out = one slot's quantity of every pair of the tile; of pairs outside rows x cols it is finite or not, as the zeros there give. Squared
 // distances are clamped at 0 without hiding NaN. `library`: cuBLAS has taken the product, and nothing else is compiled. Uses `shared`
-// between its own barriers; no barrier where the product is cuBLAS's.
-template <pair quantity, bool library, class T, int C>
-__device__ inline void tile_quantity(const slot_source<T>& s, const tile_place& p, unsigned char* shared, fragment<T, C>& out) {
+// between its own barriers; no barrier where the product is cuBLAS's. `where`: a tile_place, or a function that gives it.
+template <pair quantity, bool library, class T, int C, class Place>
+__device__ inline void tile_quantity(const slot_source<T>& s, const Place& where, unsigned char* shared, fragment<T, C>& out) {
   constexpr bool of_product = quantity == pair::squared_distance || quantity == pair::inner_product;
   if constexpr (of_product && library) {
-    read_product(s, p, out);
+    read_product(s, place_of(where), out);
   } else if constexpr (of_product) {
     if (s.product != nullptr) {
-      read_product(s, p, out);
+      read_product(s, place_of(where), out);
     } else {
-      fused_product<quantity>(s, p, shared, out);
+      fused_product<quantity>(s, place_of(where), shared, out);
     }
   } else {
-    fused_product<quantity>(s, p, shared, out);
+    fused_product<quantity>(s, place_of(where), shared, out);
   }
   if constexpr (quantity == pair::squared_distance) {
     using F = fragment<T, C>;
+    const tile_place p = place_of(where);
+    const int t = thread_of_block();
     T across[C];
 #pragma unroll
-    for (int b = 0; b < C; ++b) across[b] = s.norm[p.packed_j + F::column(threadIdx.x, b)];
+    for (int b = 0; b < C; ++b) across[b] = s.norm[p.packed_j + F::column(t, b)];
 #pragma unroll
     for (int a = 0; a < 8; ++a) {
-      const T down = s.norm[p.packed_i + F::row(threadIdx.x, a)];
+      const T down = s.norm[p.packed_i + F::row(t, a)];
 #pragma unroll
       for (int b = 0; b < C; ++b) out.v[a][b] = not_below_zero(fma(T(-2), out.v[a][b], down + across[b]));
     }
@@ -47,17 +56,17 @@ __device__ inline void tile_quantity(const slot_source<T>& s, const tile_place& 
 }
 
 // out[s] = the quantity of slot s, as above, for all slots of a kernel, one after the other.
-template <bool library, class T, int C, class... Q>
-__device__ inline void tile_quantities(expression::list<Q...>, const slot_source<T> (&from)[sizeof...(Q)], const tile_place& p,
+template <bool library, class T, int C, class Place, class... Q>
+__device__ inline void tile_quantities(expression::list<Q...>, const slot_source<T> (&from)[sizeof...(Q)], const Place& where,
                                        unsigned char* shared, fragment<T, C> (&out)[sizeof...(Q)]) {
-  [&]<std::size_t... s>(std::index_sequence<s...>) { (tile_quantity<Q::quantity, library>(from[s], p, shared, out[s]), ...); }
+  [&]<std::size_t... s>(std::index_sequence<s...>) { (tile_quantity<Q::quantity, library>(from[s], where, shared, out[s]), ...); }
   (std::index_sequence_for<Q...>{});
 }
 
-// Whether entry (a, b) of this thread is one of the tile's: inside it, and not on the diagonal of the pool.
+// Whether entry (a, b) of a thread is one of the tile's: inside it, and not on the diagonal of the pool.
 template <class F>
-__device__ inline bool in_tile(const tile_place& p, int a, int b) {
-  const int row = F::row(threadIdx.x, a), column = F::column(threadIdx.x, b);
+__device__ inline bool in_tile(const tile_place& p, int thread, int a, int b) {
+  const int row = F::row(thread, a), column = F::column(thread, b);
   return row < p.rows && column < p.cols && !(p.diagonal && row == column + p.column);
 }
 
@@ -79,11 +88,12 @@ __device__ inline void tile_values(const K& k, expression::list<Q...>, const til
     for (int b = 0; b < C; ++b) q[0].v[a][b] = row.v[b];
   }
   if (p.diagonal || p.rows < panel_rows || p.cols < F::tile_columns) {
+    const int t = thread_of_block();
 #pragma unroll
     for (int a = 0; a < 8; ++a) {
 #pragma unroll
       for (int b = 0; b < C; ++b) {
-        if (!in_tile<F>(p, a, b)) q[0].v[a][b] = T(0);
+        if (!in_tile<F>(p, t, a, b)) q[0].v[a][b] = T(0);
       }
     }
   }
@@ -131,14 +141,15 @@ __global__ void __launch_bounds__(tile_threads, blocks_of_tiles<T, C>(Slots::siz
   const int slot_i = blockIdx.y, slot_j = blockIdx.x;
   if (!job.pass.holds(job.at.i_panel + slot_i, job.at.j_panel + slot_j / (8 / C))) return;
   unsigned char* const shared = dynamic_shared<unsigned char>();
+  // Where the tile stands is read again whenever it is needed: held meanwhile, it would take registers from the products and the reducers.
+  const auto place = [&] { return job.pass.template place<C>(job.at, slot_i, slot_j); };
   fragment<T, C> value[Slots::size];
-  tile_quantities<library>(Slots{}, job.slots, job.pass.template place<C>(job.at, slot_i, slot_j), shared, value);
-  const tile_place p = job.pass.template place<C>(job.at, slot_i, slot_j);  // read again: fewer registers are held meanwhile
-  tile_values(k, Slots{}, p, value);
+  tile_quantities<library>(Slots{}, job.slots, place, shared, value);
+  tile_values(k, Slots{}, place(), value);
   const fragment<T, C>& values = value[0];
   views.each([&](const auto& view) {
     __syncthreads();
-    view.add(values, p, shared);
+    view.add(values, place(), shared);
   });
 }
 

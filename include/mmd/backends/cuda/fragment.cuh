@@ -4,6 +4,7 @@
 
 #include <cuda_runtime.h>
 
+#include "mmd/backends/cuda/mma.cuh"
 #include "mmd/engine/panels.hpp"
 
 namespace mmd {

@@ -22,6 +22,17 @@ inline float towards_zero(double x) {
 }
 #endif
 
+// threadIdx.x, read anew: neither it nor what is made of it is held in registers from one use to the next.
+__device__ inline int thread_of_block() {
+#if defined(__CUDA_ARCH__)
+  int t;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(t));
+  return t;
+#else
+  return static_cast<int>(threadIdx.x);
+#endif
+}
+
 // x rounded to 11 significant bits (tf32), ties away from zero.
 __device__ inline float tf32_of(float x) {
 #if defined(__CUDA_ARCH__)

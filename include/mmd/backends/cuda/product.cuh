@@ -86,8 +86,8 @@ class stager {
 
  public:
   __device__ stager(const slot_source<T>& s, const tile_place& p)
-      : left_(static_cast<int>(s.width)), to_(stage<C>::offset(threadIdx.x / 2, threadIdx.x % 2)) {
-    const index_t row = threadIdx.x / 2, feature = threadIdx.x % 2 * (plane / 2);
+      : left_(static_cast<int>(s.width)), thread_(thread_of_block()), to_(stage<C>::offset(thread_ / 2, thread_ % 2)) {
+    const index_t row = thread_ / 2, feature = thread_ % 2 * (plane / 2);
     i_ = s.z + (p.packed_i + row) * s.width + feature;
     j_ = has_j() ? s.z + (p.packed_j + row) * s.width + feature : i_;
   }
@@ -120,14 +120,14 @@ class stager {
   }
 
  private:
-  int left_, to_;
+  int left_, thread_, to_;
   const T *i_, *j_;
 
   // Where what is to be split lands: behind both stages, 16 bytes of each side for each thread.
-  static __device__ unsigned char* landing(unsigned char* shared, int side) {
-    return shared + 2 * stage<C>::bytes + (side * tile_threads + static_cast<int>(threadIdx.x)) * 16;
+  __device__ unsigned char* landing(unsigned char* shared, int side) const {
+    return shared + 2 * stage<C>::bytes + (side * tile_threads + thread_) * 16;
   }
-  static __device__ bool has_j() { return C == 8 || threadIdx.x < 32 * C; }
+  __device__ bool has_j() const { return C == 8 || thread_ < 32 * C; }
   static __device__ float4 rounded(float4 x) { return make_float4(tf32_of(x.x), tf32_of(x.y), tf32_of(x.z), tf32_of(x.w)); }
   static __device__ void split(const unsigned char* from, unsigned char* plane_0, unsigned char* plane_1) {
     const float4 x = *reinterpret_cast<const float4*>(from), high = rounded(x);
@@ -169,7 +169,7 @@ struct round_bits {
 // ordinary addition: tensor cores truncate their sums, which over many stages would not be float's accuracy.
 template <operands as, int C>
 __device__ inline void add_products(const unsigned char* from, [[maybe_unused]] round_bits rounded, fragment<float, C>& out) {
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int thread = thread_of_block(), lane = thread % 32, warp = thread / 32;
   using S = stage<C>;
   // Matrices for lanes 0-7, 8-15, ...: of I rows 0-7 and 8-15 of the first half, then of the second; of J both halves of plane 0, then
   // of 1.
@@ -209,7 +209,7 @@ __device__ inline void add_products(const unsigned char* from, [[maybe_unused]] 
 }
 template <int C>
 __device__ inline void add_products(const unsigned char* from, fragment<double, C>& out) {
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const int thread = thread_of_block(), lane = thread % 32, warp = thread / 32;
   using S = stage<C>;
   // Half a warp reads 4 rows of 32 bytes that follow one another.
   const int mine = S::offset(lane / 4, lane % 4 / 2) + lane % 2 * 8;
@@ -237,7 +237,7 @@ template <class Step, class T, int C>
 __device__ inline void add_steps(const unsigned char* from, fragment<T, C>& out) {
   using S = stage<C>;
   constexpr int bytes = std::is_same_v<Step, multiply_step> ? 16 : 8, W = bytes / sizeof(T), reads = S::row_bytes / bytes;
-  const int t = threadIdx.x;
+  const int t = thread_of_block();
 #pragma unroll 1
   for (int part = 0; part < 2 * reads; ++part) {
     const int plane = part / reads, byte = part % reads * bytes;
@@ -268,6 +268,7 @@ __device__ inline void fused_product(const slot_source<T>& s, const tile_place& 
 #pragma unroll
     for (int b = 0; b < C; ++b) out.v[a][b] = T(0);
   }
+  if (s.width == 0) return;  // a map to no columns
   if constexpr (quantity == pair::l1_distance) {
     for_stages<operands::whole, T, C>(s, p, shared, [&](const unsigned char* from) { add_steps<absolute_step>(from, out); });
   } else if constexpr (quantity == pair::exact_squared_distance) {
@@ -293,7 +294,7 @@ template <class T, int C>
 __device__ inline void read_product(const slot_source<T>& s, const tile_place& p, fragment<T, C>& out) {
   using two = std::conditional_t<sizeof(T) == 4, float2, double2>;
   using F = fragment<T, C>;
-  const int t = threadIdx.x;
+  const int t = thread_of_block();
   const T* const from = s.product + (p.slot_i * panel_rows + F::row(t, 0)) * s.ld + p.slot_j * F::tile_columns + F::column(t, 0);
 #pragma unroll
   for (int a = 0; a < 8; ++a) {

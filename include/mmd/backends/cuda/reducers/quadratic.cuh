@@ -93,7 +93,7 @@ struct quadratic_view {
 
   template <class T, int C>
   __device__ void add(const fragment<T, C>& k, const tile_place& p, unsigned char* shared) const {
-    const int t = static_cast<int>(threadIdx.x), warp = t / 32;
+    const int t = thread_of_block(), warp = t / 32;
     // Twice, so that one barrier a block is enough. bits: labels of the tile's rows, its first and second 64, and of its columns.
     auto* const bits = reinterpret_cast<std::uint64_t(*)[4][64]>(shared);
     auto* const of_warp = reinterpret_cast<T(*)[8][64]>(bits + 2);

@@ -28,7 +28,7 @@ struct row_sums_view {
     constexpr int width = F::tile_columns;
     T(*const of_rows)[panel_rows] = reinterpret_cast<T(*)[panel_rows]>(shared);  // of each of the four warps across
     T(*const of_columns)[width] = reinterpret_cast<T(*)[width]>(of_rows + 4);    // of each of the two warps down
-    const int t = static_cast<int>(threadIdx.x);
+    const int t = thread_of_block();
     {
       T across[C], sum[8];
 #pragma unroll
@@ -76,48 +76,60 @@ struct row_sums_view {
   }
 };
 
-// One thread a row of a panel: the tiles to its right, then, for the columns, those above. Where rows and columns of the macro are the same
-// panels, one block does both, so that no sum is written by two.
+// Adds to the sums of one row of panel `to`, by groups, what `count` tiles left: group(s) is that of the tile's other side, or -1 where
+// there is no tile s. Values of several tiles are on their way at a time.
+template <class S, class Group, class Value>
+__device__ void fold_row(const panel& to, int row, index_t pooled_rows, S* sums, int count, const Group& group, const Value& value) {
+  constexpr int ahead = 8;
+  S sum = 0;
+  int of = -1;
+  const auto write = [&] {
+    if (of >= 0 && row < to.rows) sums[of * pooled_rows + to.first + row] += sum;
+    sum = 0;
+  };
+  for (int first = 0; first < count; first += ahead) {
+    S next[ahead];
+    int from[ahead];
+#pragma unroll
+    for (int u = 0; u < ahead; ++u) {
+      from[u] = first + u < count ? group(first + u) : -1;
+      next[u] = from[u] >= 0 ? value(first + u) : S(0);
+    }
+#pragma unroll
+    for (int u = 0; u < ahead; ++u) {
+      if (from[u] < 0) continue;
+      if (from[u] != of) write();
+      of = from[u];
+      sum += next[u];
+    }
+  }
+  write();
+}
+
+// A block for every panel of rows and of columns of the macro, a thread for every row. Where these are the same panels one block does both,
+// so that no sum is written by two.
 template <class S>
 __global__ void fold_row_sums(pass_view pass, macro m, int slices, const S* rows, const S* columns, S* sums, index_t pooled_rows) {
   const int t = static_cast<int>(threadIdx.x), block = static_cast<int>(blockIdx.x);
   const bool same = m.i_panel == m.j_panel;
-  const auto add = [&](const panel& to, int group, S sum) {
-    if (t < to.rows) sums[group * pooled_rows + to.first + t] += sum;
-  };
   if (block < m.panels_i) {
     const index_t i = m.i_panel + block;
-    S sum = 0;
-    int group = -1;
-    for (int s = 0; s < m.panels_j; ++s) {
-      const index_t j = m.j_panel + s;
-      if (!pass.holds(i, j)) continue;
-      if (pass.panels[j].group != group) {
-        if (group >= 0) add(pass.panels[i], group, sum);
-        group = pass.panels[j].group;
-        sum = 0;
-      }
-      for (int slice = 0; slice < slices; ++slice) sum += rows[((index_t{block} * m.side + s) * slices + slice) * panel_rows + t];
-    }
-    if (group >= 0) add(pass.panels[i], group, sum);
-    if (!same) return;
+    fold_row(
+        pass.panels[i], t, pooled_rows, sums, m.panels_j,
+        [&](int s) { return pass.holds(i, m.j_panel + s) ? pass.panels[m.j_panel + s].group : -1; },
+        [&](int s) {
+          S sum = 0;
+          for (int slice = 0; slice < slices; ++slice) sum += rows[((index_t{block} * m.side + s) * slices + slice) * panel_rows + t];
+          return sum;
+        });
   }
   const int slot = same ? block : block - m.panels_i;
-  if (slot >= m.panels_j) return;
+  if (slot < 0 || slot >= m.panels_j) return;
   const index_t j = m.j_panel + slot;
-  S sum = 0;
-  int group = -1;
-  for (int s = 0; s < m.panels_i; ++s) {
-    const index_t i = m.i_panel + s;
-    if (i == j || !pass.holds(i, j)) continue;
-    if (pass.panels[i].group != group) {
-      if (group >= 0) add(pass.panels[j], group, sum);
-      group = pass.panels[i].group;
-      sum = 0;
-    }
-    sum += columns[(index_t{s} * m.side + slot) * panel_rows + t];
-  }
-  if (group >= 0) add(pass.panels[j], group, sum);
+  fold_row(
+      pass.panels[j], t, pooled_rows, sums, m.panels_i,
+      [&](int s) { return m.i_panel + s != j && pass.holds(m.i_panel + s, j) ? pass.panels[m.i_panel + s].group : -1; },
+      [&](int s) { return columns[(index_t{s} * m.side + slot) * panel_rows + t]; });
 }
 
 // The device's part of a reducer R whose `sums`, N x groups, are those of mmd::row_sums for the values of a function of K: T operator()(T
