@@ -15,31 +15,6 @@ using mmd::index_t;
 
 std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
 
-// A reducer of a user's: the values below the diagonal of K in one group, row by row, those of other groups nowhere.
-struct lower_triangle {
-  index_t rows = 0;
-  std::vector<double> values = {};
-  static constexpr bool shared = true;
-  void prepare(const mmd::layout& l) {
-    rows = l.group_rows[0];
-    values.assign(static_cast<std::size_t>(rows * (rows - 1) / 2), 0);
-  }
-  void merge(const lower_triangle&) {}
-  std::uint64_t bytes(const mmd::layout&) const { return values.size() * sizeof(double); }
-
-  struct place_below {
-    template <class Put>
-    MMD_HD void operator()(int group_i, index_t i, int group_j, index_t j, Put put) const {
-      if (group_i == 0 && group_j == 0) put(j * (j - 1) / 2 + i);
-    }
-  };
-  std::vector<double>& stored() { return values; }
-  template <class Table>
-  place_below places(const Table&) const {
-    return {};
-  }
-};
-
 }  // namespace
 
 TEMPLATE_TEST_CASE("the device's Gram matrix is K with its diagonal, for both orders of a pair", "[cuda]", float, double) {
@@ -120,20 +95,6 @@ TEMPLATE_TEST_CASE("the device's values of many small samples are those of each 
         },
         [](const auto& a, const auto& b) { CHECK(a.values == b.values); });
   }
-}
-
-TEST_CASE("a user's reducer that keeps values runs on the device without a line for it", "[cuda]") {
-  const problem<float> z({140, 20});
-  fed::every_way(
-      z, [] { return lower_triangle{}; },
-      [&](const lower_triangle& r) {
-        bool good = true;
-        for (index_t j = 0; j < 140; ++j) {
-          for (index_t i = 0; i < j; ++i) good = good && r.values[at(j * (j - 1) / 2 + i)] == z(i, j);
-        }
-        CHECK(good);
-      },
-      [](const auto& a, const auto& b) { CHECK(a.values == b.values); });
 }
 
 TEMPLATE_TEST_CASE("the device's counts of distances are those of a sorted list", "[cuda]", float, double) {
