@@ -259,6 +259,10 @@ TEST_CASE("a plan keeps to the room it is given, and says what the pass will all
   CHECK(plan(fixed + 2 * 1024 * 1024 * 4).side == 8);
   CHECK(plan(fixed + 2 * 1024 * 1024 * 4 - 1).side == 4);
   CHECK(plan(0).side == 1);
+  // With bf16 the copy of the features is counted too.
+  const auto bf16 = mmd::detail::plan_tiles<float>(tiles::device(), {precision::bf16, product_by::library}, list{}, {9}, lay,
+                                                   static_cast<index_t>(panels.size()), ~std::uint64_t{0}, none);
+  CHECK(bf16.bytes == fixed + 2 * 2048 * 2048 * 4 + 24 * 128 * 16 * 2);
 }
 
 #if defined(CUSHIM)

@@ -15,6 +15,7 @@
 #include "mmd/backends/cuda/evaluate.cuh"
 #include "mmd/backends/cuda/features.cuh"
 #include "mmd/backends/cuda/gemm.cuh"
+#include "mmd/backends/cuda/half_features.cuh"
 #include "mmd/backends/cuda/macros.cuh"
 #include "mmd/backends/cuda/reducers/part.cuh"
 #include "mmd/engine/spaces.hpp"
@@ -34,7 +35,7 @@ template <class T, int n>
 struct tile_plan {
   int side = 1;
   std::array<product_choice, n> slots{};
-  std::uint64_t bytes = 0;  // products of macros, and the reducers' device parts
+  std::uint64_t bytes = 0;  // products of macros, features in bf16, and the reducers' device parts
   int library_products() const {
     int count = 0;
     for (const product_choice& c : slots) count += c.library;
@@ -43,6 +44,12 @@ struct tile_plan {
 };
 
 inline constexpr bool is_product(pair quantity) { return quantity == pair::squared_distance || quantity == pair::inner_product; }
+
+// Whether cuBLAS takes this slot's products from a copy of the features in bf16.
+template <class T>
+bool takes_bf16(precision exact, const product_choice& slot) {
+  return sizeof(T) == 4 && exact == precision::bf16 && slot.library;
+}
 
 // widths: d of every packing. The side of a macro is halved until the pass fits in `room` bytes, or is 1. Reducers need not be prepared.
 template <class T, class... Q, class... R>
@@ -54,15 +61,17 @@ tile_plan<T, sizeof...(Q)> plan_tiles(const device_context& on, product_options 
   constexpr std::array<int, n> packing{packing_index<Q>(expression::list<Q...>{})...};
   tile_plan<T, n> plan;
   index_t widest = 1;
+  std::uint64_t fixed = 0;
   for (int s = 0; s < n; ++s) {
     const index_t d = widths[at(packing[at(s)])];
     plan.slots[at(s)] = choose_product<T>(on.capability, how.exact, how.by, d);
     if (!is_product(quantity[at(s)])) plan.slots[at(s)].library = false;
+    if (takes_bf16<T>(how.exact, plan.slots[at(s)])) fixed += bf16_bytes(panels, d);
     widest = std::max(widest, d);
   }
   const auto bytes = [&](int side) {
     const std::uint64_t rows = static_cast<std::uint64_t>(side) * panel_rows;
-    std::uint64_t sum = static_cast<std::uint64_t>(device_context::streams * plan.library_products()) * rows * rows * sizeof(T);
+    std::uint64_t sum = fixed + static_cast<std::uint64_t>(device_context::streams * plan.library_products()) * rows * rows * sizeof(T);
     ((sum += device_part<R>::bytes(reducers, lay, side, slices)), ...);
     return sum;
   };
@@ -107,6 +116,9 @@ class tile_pass<T, K, expression::list<Q...>, R...> {
       const device_features<T>& f = packed[at(packing[at(s)])];
       job_.slots[s] = {f.z.data(), f.norm.data(), f.d_padded, nullptr, ld(), plan.slots[at(s)].by};
       if (!plan.slots[at(s)].library) continue;
+      if constexpr (sizeof(T) == 4) {
+        if (takes_bf16<T>(exact, plan.slots[at(s)])) bf16_[at(s)] = in_bf16(on, f);
+      }
       for (int stream = 0; stream < device_context::streams; ++stream)
         products_[at(stream)][at(s)] = buffer<T>(on, ld() * ld(), on.stream(stream), "inner products of a macro");
     }
@@ -121,10 +133,17 @@ class tile_pass<T, K, expression::list<Q...>, R...> {
       T* const product = products_[at(stream)][at(s)].data();
       job.slots[s].product = product;
       if (!product) continue;
-      // Rows of I in rows that follow one another: to cuBLAS, which counts by columns, Z_J' times Z_I.
-      blas_product(on_, stream, exact_, CUBLAS_OP_T, CUBLAS_OP_N, index_t{m.panels_j} * panel_rows, index_t{m.panels_i} * panel_rows,
-                   from.width, T(1), from.z + m.j_panel * panel_rows * from.width, from.width, from.z + m.i_panel * panel_rows * from.width,
-                   from.width, T(0), product, ld());
+      const index_t first_i = m.i_panel * panel_rows, rows = index_t{m.panels_i} * panel_rows, first_j = m.j_panel * panel_rows,
+                    columns = index_t{m.panels_j} * panel_rows;
+      if constexpr (sizeof(T) == 4) {
+        if (bf16_[at(s)].size() > 0) {
+          bf16_product(on_, stream, bf16_[at(s)], from.width, first_i, rows, first_j, columns, product, ld());
+          continue;
+        }
+      }
+      // Row i of the product after row i - 1: to cuBLAS, which counts by columns, Z_J' times Z_I.
+      blas_product(on_, stream, exact_, CUBLAS_OP_T, CUBLAS_OP_N, columns, rows, from.width, T(1), from.z + first_j * from.width,
+                   from.width, from.z + first_i * from.width, from.width, T(0), product, ld());
     }
     if constexpr (products_only && sizeof(T) == 4) {
       plan_.library_products() == n ? evaluate<true>(job, stream) : evaluate<false>(job, stream);
@@ -144,6 +163,7 @@ class tile_pass<T, K, expression::list<Q...>, R...> {
   tile_plan<T, n> plan_;
   precision exact_;
   tile_job<T, n> job_{};
+  std::array<bf16_features, n> bf16_;
   std::array<std::array<buffer<T>, n>, device_context::streams> products_;
   std::tuple<std::unique_ptr<device_part<R>>...> parts_;
 
