@@ -45,6 +45,7 @@ struct dense_layout {
 template <strided_matrix M>
 dense_layout layout_of(const M& m, const char* name) {
   const index_t rows = m.rows(), cols = m.cols(), down = m.rowStride(), across = m.colStride();
+  if (rows == 0 || cols == 0) return {true, std::max<index_t>(1, cols)};
   if ((across == 1 || cols <= 1) && (rows <= 1 || down >= std::max<index_t>(1, cols)))
     return {true, rows <= 1 ? std::max<index_t>(1, cols) : down};
   if ((down == 1 || rows <= 1) && (cols <= 1 || across >= std::max<index_t>(1, rows)))

@@ -103,7 +103,7 @@ class gradient_pass<T, K, expression::list<Q...>> {
 
  public:
   // Where the gradient of each space is wanted. Allocates and submits what goes before the first macro; throws device_out_of_memory where
-  // even macros of one panel do not fit.
+  // even macros of one panel, on one stream, do not fit.
   gradient_pass(device_context& on, product_options how, const K& k, const std::vector<device_features<T>>& packed,
                 const std::vector<bool>& wanted, const layout& lay, const std::vector<panel>& panels, const tile_list& tiles,
                 const pair_weights& weights)
@@ -118,9 +118,8 @@ class gradient_pass<T, K, expression::list<Q...>> {
       space_ = {at(expression::position<typename P::space>(expression::spaces_of(slots{})))...};
     }(packings_list{});
     for (int q = 0; q < packings; ++q) wanted_[at(q)] = wanted[space_[at(q)]];
-    int side = gradient_side(on.l2_bytes, panels.size(), n, sizeof(T));
-    while (!allocate(side)) side /= 2;
-    macros_ = wanted_macros(panels, side_, [&](int g, int h) { return there_.holds(g, h); });
+    int side = gradient_side(on.l2_bytes, panels.size(), n, sizeof(T)), lanes = streams;
+    while (!allocate(panels, side, lanes)) (lanes > 1 ? lanes : side) /= 2;
 
     const cudaStream_t first = on.stream(0);
     doubles_ = buffer<double>(on, own(streams, 0) - own(0, 0) + (panels_ + streams) * sums, first, "sums of a gradient");
@@ -139,20 +138,24 @@ class gradient_pass<T, K, expression::list<Q...>> {
       points.norm[s] = f.norm.data();
     }
     launch(same_points_kernel<decltype(points)>, static_cast<unsigned>(panels_), panel_rows, 0, first, points);
-    for (int q = 0; q < packings; ++q) {
-      for (int s = 0; s < used_streams() && wanted_[at(q)]; ++s) {
-        sum_[at(s)][at(q)] = buffer<T>(on, rows_ * packed[at(q)].d_padded, first, "a gradient by features");
-        if (!single()) sum_[at(s)][at(q)].zero(first);
-      }
+    for (int s = 0; s < lanes_ && !single(); ++s) {
+      for (buffer<T>& sum : sum_[at(s)]) sum.zero(first);
     }
-    if (used_streams() == 2) on.order(0, 1);
+    if (lanes_ == 2) on.order(0, 1);
+  }
+  gradient_pass(const gradient_pass&) = delete;
+  gradient_pass& operator=(const gradient_pass&) = delete;
+  // Memory is freed in the order of the first stream: what the second does must be done, whatever was thrown.
+  ~gradient_pass() {
+    if (lanes_ == 2) cudaStreamSynchronize(on_.stream(1));
   }
 
   index_t macros() const { return static_cast<index_t>(macros_.size()); }
-  // Submits the next macro to one stream or the other.
+  // Macros go to the streams in turn.
+  int stream_of(index_t step) const { return static_cast<int>(step % lanes_); }
   void submit(index_t step) {
     const macro& m = macros_[at(step)];
-    const int stream = static_cast<int>(step % streams);
+    const int stream = stream_of(step);
     gradient_job<T, slots, constants> job = job_;
     own_rows<n> own_of{};
     job.tiles.at = m;
@@ -196,13 +199,13 @@ class gradient_pass<T, K, expression::list<Q...>> {
   // What was found, features as R. Waits for both streams.
   template <class R>
   kernel_gradient<device<R>> finish(const std::shared_ptr<device_context>& owner, const std::vector<bool>& wanted, index_t rows) {
-    if (used_streams() == 2) on_.order(1, 0);
+    if (lanes_ == 2) on_.order(1, 0);
     kernel_gradient<device<R>> out;
     out.features.resize(wanted.size());
     for (std::size_t w = 0; w < wanted.size(); ++w) {
       if (!wanted[w]) continue;
       space_sums<T> from{};
-      from.streams = used_streams();
+      from.streams = lanes_;
       for (int q = 0; q < packings; ++q) {
         if (space_[at(q)] != w) continue;
         auto& part = from.parts[from.packings++];
@@ -233,8 +236,8 @@ class gradient_pass<T, K, expression::list<Q...>> {
   kernel_type kernel_;
   const std::vector<device_features<T>>& packed_;
   pair_weights_on_device<T> there_;
-  index_t panels_, rows_;  // rows: packed
-  int side_ = 1;
+  index_t panels_, rows_;           // rows: packed
+  int side_ = 1, lanes_ = 1;        // lanes: streams in use
   std::vector<std::size_t> space_;  // of each packing
   std::array<bool, packings> wanted_{};
   std::array<bool, n> library_{};
@@ -250,26 +253,31 @@ class gradient_pass<T, K, expression::list<Q...>> {
   index_t ld() const { return count(side_); }
   bool wants(int slot) const { return wanted_[at(packing_of_slot[at(slot)])]; }
   bool single() const { return macros_.size() == 1; }  // its products are the gradient, nothing has to be added to
-  int used_streams() const { return macros_.size() > 1 ? 2 : 1; }
   index_t own(int stream, int packing) const { return (stream * packings + packing) * rows_; }
   index_t points_at() const { return own(streams, 0); }
   double* totals(int stream) const { return doubles_.data() + points_at() + (panels_ + stream) * sums; }
   const device_features<T>& features(int slot) const { return packed_[at(packing_of_slot[at(slot)])]; }
 
-  // Memory for macros of side x side panels; false, and none, where the device has too little and smaller macros may do.
-  bool allocate(int side) {
+  // Memory for macros of side x side panels on so many streams; false, and none, where the device has too little and less may do.
+  bool allocate(const std::vector<panel>& panels, int side, int lanes) {
+    macros_ = wanted_macros(panels, side, [&](int g, int h) { return there_.holds(g, h); });
     side_ = side;
+    lanes_ = macros_.size() > 1 ? lanes : 1;
+    const cudaStream_t first = on_.stream(0);
     try {
-      for (int s = 0; s < (side < panels_ ? streams : 1); ++s) {
-        const cudaStream_t first = on_.stream(0);
+      for (int s = 0; s < lanes_; ++s) {
         S_[at(s)] = buffer<T>(on_, n * ld() * ld(), first, "weighted slopes of a macro");
         side_sums_[at(s)] = buffer<T>(on_, n * side * (slices + 1) * ld(), first, "row sums of weighted slopes");
         tile_sums_[at(s)] = buffer<double>(on_, index_t{side} * side * slices * sums, first, "sums of a macro's tiles");
+        for (int q = 0; q < packings; ++q) {
+          if (wanted_[at(q)]) sum_[at(s)][at(q)] = buffer<T>(on_, rows_ * packed_[at(q)].d_padded, first, "a gradient by features");
+        }
+        if (((Q::quantity != pair::l1_distance) || ...)) on_.blas(s);  // its workspace
       }
       return true;
     } catch (const device_out_of_memory&) {
-      if (side == 1) throw;
-      S_ = {}, side_sums_ = {}, tile_sums_ = {};
+      if (side == 1 && lanes == 1) throw;
+      for (int s = 0; s < streams; ++s) S_[at(s)] = {}, side_sums_[at(s)] = {}, tile_sums_[at(s)] = {}, sum_[at(s)] = {};
       return false;
     }
   }
@@ -303,13 +311,14 @@ kernel_gradient<device<R>> weighted_gradient(const std::shared_ptr<device_contex
                                              const std::vector<bool>& wanted, const layout& lay, const std::vector<panel>& panels,
                                              const tile_list& tiles, const pair_weights& weights, const Report& report) {
   gradient_pass<T, K, expression::list<Q...>> pass(*owner, how, k, packed, wanted, lay, panels, tiles, weights);
-  const streams_idle before_memory_is_freed{*owner};
   for (index_t step = 0; step < pass.macros(); ++step) {
-    if (report.wanted()) owner->synchronize(owner->stream(static_cast<int>(step % device_context::streams)));
+    if (report.wanted()) owner->synchronize(owner->stream(pass.stream_of(step)));
     report(step, pass.macros());
     pass.submit(step);
   }
-  return pass.template finish<R>(owner, wanted, lay.rows);
+  auto found = pass.template finish<R>(owner, wanted, lay.rows);
+  report(pass.macros(), pass.macros());
+  return found;
 }
 
 }  // namespace MMD_ISA
