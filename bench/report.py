@@ -150,6 +150,8 @@ def main():
         kept.write(kept.collect(reports), pathlib.Path(arguments[2]))
     elif arguments[:1] == ["publish"] and len(arguments) == 2:
         summary = with_neighbours(pathlib.Path(arguments[1]))
+        if summary.get("device", {}).get("tiny"):
+            raise SystemExit("not published: a run with --tiny measures nothing")
         folder.mkdir(exist_ok=True)
         name = f"device-{summary['device']['name']}" if "device" in summary else summary["machine"]["name"]
         kept.write(summary, folder / f"{name}.json")

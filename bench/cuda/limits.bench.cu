@@ -22,7 +22,7 @@ void add_rate(const std::string& name, const char* counter, double (*measured)()
 
 template <class T>
 void add_product(index_t n, index_t d, bench::precision p) {
-  const std::string type = sizeof(T) == 8 ? "double" : p == bench::precision::accurate ? "float" : to_string(p);
+  const std::string type = sizeof(T) == 8 ? "double" : p == bench::precision::accurate ? "float" : bench::to_string(p);
   bench::add_case(bench::at("full_product/" + type + "/cuBLAS", {{"N", n}, {"d", d}}), [=](State& state) {
     const bench::full_product<T> product(bench::rows_or_few(n), d, p);
     bench::rates(state, {.flops = product.flops()}, bench::measure(state, [&] { product.run(); }));

@@ -9,18 +9,18 @@ using bench::index_t;
 
 void add(mmd::method how, index_t rows, index_t d, index_t draws, bench::precision p = bench::precision::accurate) {
   const index_t n = rows / 2;
-  bench::add_case(
-      bench::at("permutation_test/" + std::string(mmd::to_string(how)) + "/" + to_string(p), {{"n", n}, {"m", n}, {"d", d}, {"B", draws}}),
-      [=](bench::State& state) {
-        const index_t few = bench::rows_or_few(n), count = bench::tiny ? 9 : draws;
-        const auto &x = bench::rows<float>(few, d, 1), &y = bench::rows<float>(few, d, 2);
-        const mmd::PermutationTest test({.permutations = count, .method = how, .bins = bench::tiny ? 16 : 256, .alpha = 0.2});
-        const mmd::gaussian k(bench::bandwidth_for(d));
-        const mmd::cuda& on = bench::gpu(p);
-        const double time = bench::measure(state, [&] { benchmark::DoNotOptimize(test(on, x, y, k).p_value); });
-        bench::rates(state, {.pairs = bench::pairs_of(2 * few)}, time);
-        state.counters["draws/s"] = static_cast<double>(count) / time;
-      });
+  bench::add_case(bench::at("permutation_test/" + std::string(mmd::to_string(how)) + "/" + bench::to_string(p),
+                            {{"n", n}, {"m", n}, {"d", d}, {"B", draws}}),
+                  [=](bench::State& state) {
+                    const index_t few = bench::rows_or_few(n), count = bench::tiny ? 9 : draws;
+                    const auto &x = bench::rows<float>(few, d, 1), &y = bench::rows<float>(few, d, 2);
+                    const mmd::PermutationTest test({.permutations = count, .method = how, .bins = bench::tiny ? 16 : 256, .alpha = 0.2});
+                    const mmd::gaussian k(bench::bandwidth_for(d));
+                    const mmd::cuda& on = bench::gpu(p);
+                    const double time = bench::measure(state, [&] { benchmark::DoNotOptimize(test(on, x, y, k).p_value); });
+                    bench::rates(state, {.pairs = bench::pairs_of(2 * few)}, time);
+                    state.counters["draws/s"] = static_cast<double>(count) / time;
+                  });
 }
 
 }  // namespace

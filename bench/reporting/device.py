@@ -12,12 +12,11 @@ def times(value):
 
 
 def aims(r, peers):
-    """(what, wanted, found as text, met) of each aim that was measured."""
+    """(what, wanted, found as text, met) of each aim."""
     found = []
 
     def add(what, wanted, value, met, shown=times):
-        if value is not None:
-            found.append((what, wanted, shown(value), met(value)))
+        found.append((what, wanted, "not measured", False) if value is None else (what, wanted, shown(value), met(value)))
 
     for precision, name in (("tf32", "TF32"), ("accurate", "fp32")):
         add(f"Gaussian sums, N = 100,000, d = 768, {name}: time / half of cuBLAS's for the full product", "≤ 1.3 ×",
@@ -40,6 +39,7 @@ def ratio(r, peers, name, peer):
 def about(r):
     d = r.summary["device"]
     trial = "**A quick trial run, not for quoting.** " if r.summary["quick"] else ""
+    trial = "**Sizes that mean nothing: this run tries the machinery.** " if d["tiny"] else trial
     nvcc = f"nvcc {d['nvcc']}, " if d["nvcc"] else ""
     return (f"{trial}{r.summary['date']}; {d['device']}: {d['multiprocessors']} multiprocessors, compute capability {d['capability']}, {d['memory_gib']} GiB, second "
             f"cache {d['l2_mib']} MiB; {nvcc}CUDA {d['runtime']}, driver for {d['driver']}. Samples lie on the device. Times between CUDA events, medians, the second "

@@ -42,7 +42,7 @@ def device(context):
     return {"name": re.sub(r"[^a-z0-9]+", "-", context["device"].lower()).strip("-"), "device": context["device"],
             "multiprocessors": int(context["device_multiprocessors"]), "capability": context["device_capability"],
             "memory_gib": round(int(context["device_memory"]) / 2**30), "l2_mib": round(int(context["device_l2"]) / 2**20),
-            "runtime": version(context["cuda_runtime"]), "driver": version(context["cuda_driver"]), "nvcc": context.get("nvcc", "")}
+            "runtime": version(context["cuda_runtime"]), "driver": version(context["cuda_driver"]), "nvcc": context.get("nvcc", ""), "tiny": context.get("tiny") == "yes"}
 
 
 def collect(reports):

@@ -74,6 +74,7 @@ int main(int argc, char** argv) {
   benchmark::AddCustomContext("compiler", "g++ " __VERSION__);
 #endif
   benchmark::AddCustomContext("quick", bench::quick ? "yes" : "no");
+  if (bench::tiny) benchmark::AddCustomContext("tiny", "yes");
   bench::cases();
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

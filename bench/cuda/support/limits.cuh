@@ -44,10 +44,11 @@ __global__ void tensor_products(T* out, int rounds, T x) {
   for (auto& tile : c) {
     for (float& v : tile) v = x;
   }
-  const std::uint32_t a[4] = {threadIdx.x, 1u, 2u, 3u};
+  const std::uint32_t half = __float_as_uint(0.5f), third = __float_as_uint(0.375f);
+  const std::uint32_t a[4] = {__float_as_uint(1.0f + 0.01f * static_cast<float>(threadIdx.x)), half, third, half};
   for (int r = 0; r < rounds; ++r) {
 #pragma unroll
-    for (int t = 0; t < 16; ++t) mmd::detail::mma_tf32(c[t][0], c[t][1], c[t][2], c[t][3], a, 1u, 2u);
+    for (int t = 0; t < 16; ++t) mmd::detail::mma_tf32(c[t][0], c[t][1], c[t][2], c[t][3], a, half, third);
   }
   float all = 0;
   for (auto& tile : c) {
