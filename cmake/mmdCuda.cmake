@@ -40,6 +40,7 @@ macro(mmd_enable_cuda)
     if(CUDAToolkit_VERSION VERSION_GREATER_EQUAL 12.8)
       set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90-real 100-real 120)
     endif()
+    set(mmd_architectures_not_chosen ON)  # examples/CMakeLists.txt
   endif()
   enable_language(CUDA)
 endmacro()

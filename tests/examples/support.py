@@ -10,10 +10,11 @@ import unittest
 
 BIN = os.environ["MMD_EXAMPLES"]  # the folder of the built examples
 DATA = os.environ["MMD_DEMO_DATA"]
+PREFIX = os.environ.get("MMD_PREFIX", "")  # of their files' names
 
 
 def program(name):
-    return os.path.join(BIN, name, name)
+    return os.path.join(BIN, name, PREFIX + name)
 
 
 def npy(rows, dtype="<f4", fortran=False, version=1, shape=None):
