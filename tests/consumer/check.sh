@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # check.sh KIND ROOT BUILD SCRATCH: builds and runs consumer.cpp as a user of the library would. KIND: find_package, find_package_serial (no
-# OpenMP on the user's side), add_subdirectory, fetch_content, pkg_config. ROOT is the source, BUILD a configured build of it.
+# OpenMP on the user's side), add_subdirectory, fetch_content, pkg_config; find_package_cuda and add_subdirectory_cuda, whose program is compiled
+# by nvcc, and without_cuda, where mmd was installed without it and the user asks for it. ROOT is the source, BUILD a configured build of it.
 set -euo pipefail
 kind=$1 root=$2 build=$3 scratch=$4
 here=$root/tests/consumer
@@ -31,6 +32,20 @@ case $kind in
     grep -q '_serial: p' "$scratch/log"
     ;;
   add_subdirectory | fetch_content) with_cmake "$kind" -DMMD_ROOT="$root" ;;
+  find_package_cuda)
+    install_it
+    with_cmake cuda -DMMD_FROM=find_package -DCMAKE_PREFIX_PATH="$scratch/prefix" -DCMAKE_CUDA_ARCHITECTURES=90
+    ;;
+  add_subdirectory_cuda) with_cmake cuda -DMMD_FROM=add_subdirectory -DMMD_ROOT="$root" -DCMAKE_CUDA_ARCHITECTURES=90 ;;
+  without_cuda)
+    cmake -S "$root" -B "$scratch/mmd" -DMMD_CUDA=OFF -DMMD_BUILD_TESTS=OFF -DMMD_BUILD_EXAMPLES=OFF -DMMD_BUILD_BENCHMARKS=OFF > "$scratch/mmd.log"
+    build=$scratch/mmd
+    install_it
+    cmake -S "$here/without_cuda" -B "$scratch/build" -DCMAKE_PREFIX_PATH="$scratch/prefix"
+    if grep -qi cuda "$scratch/prefix/share/cmake/mmd/mmdTargets.cmake" || [[ -e $scratch/prefix/share/cmake/mmd/mmdCudaTargets.cmake ]]; then
+      echo "error: CUDA reaches those who link mmd::mmd" && exit 1
+    fi
+    ;;
   pkg_config)
     install_it
     export PKG_CONFIG_PATH="$scratch/prefix/share/pkgconfig"
