@@ -138,7 +138,7 @@ struct tile_job {
 template <bool library, class T, int C, class K, class Slots, class Views>
 __global__ void __launch_bounds__(tile_threads, blocks_of_tiles<T, C>(Slots::size))
     tile_kernel(const __grid_constant__ tile_job<T, Slots::size> job, const __grid_constant__ K k, const __grid_constant__ Views views) {
-  const int slot_i = blockIdx.y, slot_j = blockIdx.x;
+  const int slot_i = static_cast<int>(blockIdx.y), slot_j = static_cast<int>(blockIdx.x);
   if (!job.pass.holds(job.at.i_panel + slot_i, job.at.j_panel + slot_j / (8 / C))) return;
   unsigned char* const shared = dynamic_shared<unsigned char>();
   // Where the tile stands is read again whenever it is needed: held meanwhile, it would take registers from the products and the reducers.
