@@ -13,6 +13,10 @@
 #include "mmd/core/config.hpp"
 #include "mmd/core/errors.hpp"
 
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#error "mmd: the device backend is for compute capability 8.0 or more: name it, as by -DCMAKE_CUDA_ARCHITECTURES=90 or nvcc -arch=sm_90"
+#endif
+
 namespace mmd {
 namespace detail {
 
