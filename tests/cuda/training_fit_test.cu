@@ -122,7 +122,7 @@ TEST_CASE("a training on the device gives the same bits twice, from the host's s
 
   // Features, and the kernel between samples.
   const auto f = one.kernel.features(gpu(), mmd::samples<float>(data.y));
-  const auto of_device = one.kernel.features(gpu(), mmd::samples<mmd::device<float>>(y));
+  const auto of_device = one.kernel.features(gpu(), y);
   CHECK(gpu().download(of_device) == f);
   mmd::gram<float> between_samples, on_device, between_features;
   gpu().reduce(one.kernel.kernel(gpu()), mmd::pooled<float>{{mmd::samples<float>(data.y)}}, between_samples);

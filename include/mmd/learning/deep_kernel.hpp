@@ -53,9 +53,9 @@ class DeepKernel {
 
   // What the kernel reads of each row: phi(z(x)), and behind it z(x) with `raw_kernel`; in the memory that x is in. Throws invalid_input
   // when x has other columns than the training rows had, or a value that is not finite.
-  template <backend B, class S>
-  requires std::same_as<host_value<S>, T> matrix_of<S> features(const B& on, const samples<S>& x)
-  const { return map(on, x, raw_kernel); }
+  template <backend B, sample_matrix M>
+  requires std::same_as<host_value<typename M::Scalar>, T> matrix_of<typename M::Scalar> features(const B& on, const M& x)
+  const { return map(on, samples<typename M::Scalar>(x), raw_kernel); }
   template <floating_matrix M, class B = detail::default_backend<M>>
   matrix<T> features(const M& x) const {
     return features(B{}, samples<T>(x));
@@ -70,8 +70,8 @@ class DeepKernel {
   // The kernel between samples. It refers to this object, which must outlive it.
   template <backend B>
   auto kernel(const B& on) const {
-    const auto phi = [this, on]<class S>(const samples<S>& x) { return map(on, x, false); };
-    const auto raw = [this, on]<class S>(const samples<S>& x) { return standardized(on, x); };
+    const auto phi = [this, on]<class S>(const samples<S>& x) { return this->map(on, x, false); };
+    const auto raw = [this, on]<class S>(const samples<S>& x) { return this->standardized(on, x); };
     return combine(phi, raw);
   }
 

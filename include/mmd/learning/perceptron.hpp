@@ -110,10 +110,12 @@ class Perceptron {
 
   // n x outputs, for x: n x inputs, without dropout, in the memory that x is in; in blocks of rows, so that memory does not grow with n
   // beyond the result.
-  template <backend B, class S>
-  requires std::same_as<host_value<S>, T> matrix_of<S>
-  operator()(const B& on, const samples<S>& x) const {
+  template <backend B, sample_matrix M>
+  requires std::same_as<host_value<typename M::Scalar>, T> matrix_of<typename M::Scalar>
+  operator()(const B& on, const M& all) const {
     using E = typename B::template element<T>;
+    using S = typename M::Scalar;
+    const samples<S> x(all);
     check_input(x);
     matrix_of<E> result;
     detail::reshape(on, result, x.rows(), outputs());
@@ -135,7 +137,7 @@ class Perceptron {
     PerceptronTape<E> tape;
     matrix_of<E> copy;
     const std::span<const E> all = detail::placed(on, parameters(), copy);
-    constexpr index_t most = on_device<E> ? 16384 : 400;  // rows; on a device a launch should be long
+    constexpr index_t most = on_device<E> ? 8192 : 400;  // rows; on a device a launch should be long
     for (index_t first = 0; first < result.rows(); first += most) {
       const index_t count = std::min(most, result.rows() - first);
       run(on, all, block(first, count), tape, {}, {}, result.part(first, count));

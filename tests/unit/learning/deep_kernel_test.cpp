@@ -57,6 +57,7 @@ TEMPLATE_TEST_CASE("the deep kernel is its formula, between samples and between 
   }
   CHECK(mmd::is_nonnegative(k.feature_kernel()));
   CHECK(k.features(x) == f);
+  CHECK(k.features(on, x) == f);
 }
 
 TEST_CASE("the trained parameters are read in unconstrained form", "[deep_kernel]") {
