@@ -101,6 +101,19 @@ TEST_CASE("a gradient stops when asked, and what comes after it is right") {
   CHECK(same_bits(gradient_of<of_gaussian>(on, p, w), exact));
 }
 
+TEST_CASE("a gradient keeps to a limit of the device's memory, or says what it needs") {
+  const problem<double> p({{300, 400}, 3});
+  const auto w = random_weights(p.shape.rows, true, false);
+  const std::uint64_t limit = std::uint64_t{35} << 20;  // 32 MiB of it for cuBLAS, where S of all tiles takes 4.5 MiB
+  const cuda on({.device_memory_limit = limit});
+  CHECK(off(gradient_of<of_gaussian>(on, p, w), expected<of_gaussian>(p, w)) <= allowed<double>);
+  CHECK(on.context().most_held_bytes <= limit);
+  const cuda none({.device_memory_limit = 1 << 20});
+  const std::string said = message_of<mmd::memory_limit_exceeded>([&] { gradient_of<of_gaussian>(none, p, w); });
+  CHECK(mentions(said, "mmd: on the device, a gradient over 896 packed rows needs "));
+  CHECK(mentions(said, "the memory limit is 1048576 bytes"));
+}
+
 #if defined(CUSHIM)
 TEST_CASE("where memory is short macros are smaller; where there is none the error says for what") {
   const problem<double> p({{300, 400}, 3});

@@ -120,8 +120,8 @@ class cuda {
     std::vector<bool> of_space;
     for (const auto& s : w.sources.spaces) of_space.push_back(s.raw ? wanted.raw : wanted.mapped);
     const auto as = [&]<class T>(const std::vector<detail::device_features<T>>& packed) {
-      auto found = detail::weighted_gradient<value>(context_, {precision, product}, k, slots_of<K>{}, packed, of_space, w.lay, w.panels, w.tiles,
-                                                    weights, reporter{*this, "gradient"});
+      auto found = detail::weighted_gradient<value>(context_, {precision, product}, k, slots_of<K>{}, packed, of_space, w.lay, w.panels,
+                                                    w.tiles, weights, device_memory_limit, reporter{*this, "gradient"});
       if constexpr (on_device<E>) {
         return found;
       } else {
@@ -147,7 +147,13 @@ class cuda {
   // A copy of the device's values on the host.
   template <sample_matrix M>
   requires on_device<typename M::Scalar> matrix<host_value<typename M::Scalar>> download(const M& x)
-  const { return detail::download(context_, samples<typename M::Scalar>(x)); }
+  const {
+    if constexpr (requires { x.context(); }) {
+      return detail::download(x.context() ? x.context() : context_, samples<typename M::Scalar>(x));  // in the order of its own work
+    } else {
+      return detail::download(context_, samples<typename M::Scalar>(x));
+    }
+  }
   // The rows of the groups, or those that z.order names, one after the other.
   template <class T>
   DeviceMatrix<T> joined(const pooled<device<T>>& z) const {

@@ -68,6 +68,7 @@ class pair_weights_on_device {
   weights_view<T> view;
   pass_view pass;
   bool holds(int g, int h) const { return !skipped_[at(g * groups_ + h)]; }
+  std::uint64_t bytes() const { return memory_.bytes(); }
 
  private:
   int groups_;
@@ -97,7 +98,7 @@ class gradient_pass<T, K, expression::list<Q...>> {
   static constexpr int C = fragment_columns<T>(n), slices = 8 / C, streams = device_context::streams;
   static constexpr std::array<pair, n> quantity{Q::quantity...};
   static constexpr std::array<int, n> packing_of_slot{packing_index<Q>(slots{})...};
-  static constexpr bool products_only = (is_product(Q::quantity) && ...);
+  static constexpr bool products_only = (is_product(Q::quantity) && ...), some_blas = ((Q::quantity != pair::l1_distance) || ...);
   static_assert(n > 0, "a constant is not a kernel between samples");
   static_assert(n + constants::size <= 16, "the gradient of a kernel takes 16 quantities and constants at most");
 
@@ -106,7 +107,7 @@ class gradient_pass<T, K, expression::list<Q...>> {
   // even macros of one panel, on one stream, do not fit.
   gradient_pass(device_context& on, product_options how, const K& k, const std::vector<device_features<T>>& packed,
                 const std::vector<bool>& wanted, const layout& lay, const std::vector<panel>& panels, const tile_list& tiles,
-                const pair_weights& weights)
+                const pair_weights& weights, std::uint64_t limit)
       : on_(on),
         how_(how),
         kernel_(without_maps(k)),
@@ -119,7 +120,7 @@ class gradient_pass<T, K, expression::list<Q...>> {
     }(packings_list{});
     for (int q = 0; q < packings; ++q) wanted_[at(q)] = wanted[space_[at(q)]];
     int side = gradient_side(on.l2_bytes, panels.size(), n, sizeof(T)), lanes = streams;
-    while (!allocate(panels, side, lanes)) (lanes > 1 ? lanes : side) /= 2;
+    while (!allocate(panels, side, lanes, limit)) (lanes > 1 ? lanes : side) /= 2;
 
     const cudaStream_t first = on.stream(0);
     doubles_ = buffer<double>(on, own(streams, 0) - own(0, 0) + (panels_ + streams) * sums, first, "sums of a gradient");
@@ -256,27 +257,42 @@ class gradient_pass<T, K, expression::list<Q...>> {
   index_t own(int stream, int packing) const { return (stream * packings + packing) * rows_; }
   index_t points_at() const { return own(streams, 0); }
   double* totals(int stream) const { return doubles_.data() + points_at() + (panels_ + stream) * sums; }
+  index_t side_sums() const { return n * side_ * (slices + 1) * ld(); }
+  index_t tile_sums() const { return index_t{side_} * side_ * slices * sums; }
+  // Of the device's memory, packed features included.
+  std::uint64_t bytes() const {
+    index_t numbers = lanes_ * (n * ld() * ld() + side_sums());
+    for (int q = 0; q < packings; ++q) numbers += rows_ * packed_[at(q)].d_padded * (wanted_[at(q)] ? 1 + lanes_ : 1) + rows_;
+    const std::uint64_t workspaces = some_blas ? static_cast<std::uint64_t>(lanes_) * device_context::workspace_bytes : 0;
+    return at(numbers) * sizeof(T) + doubles(points_at() + (panels_ + streams) * sums + lanes_ * tile_sums()) + there_.bytes() + workspaces;
+  }
   const device_features<T>& features(int slot) const { return packed_[at(packing_of_slot[at(slot)])]; }
 
   // Memory for macros of side x side panels on so many streams; false, and none, where the device has too little and less may do.
-  bool allocate(const std::vector<panel>& panels, int side, int lanes) {
+  bool allocate(const std::vector<panel>& panels, int side, int lanes, std::uint64_t limit) {
     macros_ = wanted_macros(panels, side, [&](int g, int h) { return there_.holds(g, h); });
     side_ = side;
     lanes_ = macros_.size() > 1 ? lanes : 1;
+    const bool least = side == 1 && lanes == 1;
+    if (const std::uint64_t needed = bytes(); limit > 0 && needed > limit) {
+      if (least)
+        throw memory_limit_exceeded("mmd: on the device, a gradient over " + std::to_string(rows_) + " packed rows", needed, limit);
+      return false;
+    }
     const cudaStream_t first = on_.stream(0);
     try {
       for (int s = 0; s < lanes_; ++s) {
         S_[at(s)] = buffer<T>(on_, n * ld() * ld(), first, "weighted slopes of a macro");
-        side_sums_[at(s)] = buffer<T>(on_, n * side * (slices + 1) * ld(), first, "row sums of weighted slopes");
-        tile_sums_[at(s)] = buffer<double>(on_, index_t{side} * side * slices * sums, first, "sums of a macro's tiles");
+        side_sums_[at(s)] = buffer<T>(on_, side_sums(), first, "row sums of weighted slopes");
+        tile_sums_[at(s)] = buffer<double>(on_, tile_sums(), first, "sums of a macro's tiles");
         for (int q = 0; q < packings; ++q) {
           if (wanted_[at(q)]) sum_[at(s)][at(q)] = buffer<T>(on_, rows_ * packed_[at(q)].d_padded, first, "a gradient by features");
         }
-        if (((Q::quantity != pair::l1_distance) || ...)) on_.blas(s);  // its workspace
+        if (some_blas) on_.blas(s);  // its workspace
       }
       return true;
     } catch (const device_out_of_memory&) {
-      if (side == 1 && lanes == 1) throw;
+      if (least) throw;
       for (int s = 0; s < streams; ++s) S_[at(s)] = {}, side_sums_[at(s)] = {}, tile_sums_[at(s)] = {}, sum_[at(s)] = {};
       return false;
     }
@@ -301,7 +317,8 @@ class gradient_pass<T, K, expression::list<Q...>> {
 };
 
 // The whole gradient, computed in T and left on the device as R. `wanted` says so for every feature space; report(done, total) is called
-// between macros. O(N d) memory beside the features, and two macros of S for every slot. The same bits from run to run on one type of
+// between macros. O(N d) memory beside the features, and two macros of S for every slot; where that exceeds `limit` bytes (0: none) or what
+// the device has, one stream and smaller macros. The same bits from run to run on one type of
 // device: macros alternate between two streams with sums of their own, merged in order. For one macro (up to 2048 rows of float and one
 // slot) n slots and m wanted spaces take one transfer up, 3 + m kernels, n products and one transfer down, the only time the host waits;
 // another n products where cuBLAS takes the inner products.
@@ -309,8 +326,9 @@ template <class R, class T, class K, class... Q, class Report>
 kernel_gradient<device<R>> weighted_gradient(const std::shared_ptr<device_context>& owner, product_options how, const K& k,
                                              expression::list<Q...>, const std::vector<device_features<T>>& packed,
                                              const std::vector<bool>& wanted, const layout& lay, const std::vector<panel>& panels,
-                                             const tile_list& tiles, const pair_weights& weights, const Report& report) {
-  gradient_pass<T, K, expression::list<Q...>> pass(*owner, how, k, packed, wanted, lay, panels, tiles, weights);
+                                             const tile_list& tiles, const pair_weights& weights, std::uint64_t limit,
+                                             const Report& report) {
+  gradient_pass<T, K, expression::list<Q...>> pass(*owner, how, k, packed, wanted, lay, panels, tiles, weights, limit);
   for (index_t step = 0; step < pass.macros(); ++step) {
     if (report.wanted()) owner->synchronize(owner->stream(pass.stream_of(step)));
     report(step, pass.macros());

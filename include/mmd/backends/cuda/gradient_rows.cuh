@@ -103,7 +103,7 @@ __global__ void __launch_bounds__(panel_rows) same_points_kernel(const __grid_co
 // [k][r].
 inline constexpr int sign_rows = 64, sign_features = 32, sign_depth = 32, sign_threads = 256;
 template <bool turned, class T>
-__global__ void __launch_bounds__(sign_threads)
+__global__ void __launch_bounds__(sign_threads, 2)
     sign_sums(const T* S, index_t ld, index_t depth, const T* own, const T* other, index_t width, bool add, T* sum) {
   __shared__ T weights[sign_depth][sign_rows + 1], features[sign_depth][sign_features];
   constexpr int each = sign_rows * sign_features / sign_threads;  // rows of a thread
