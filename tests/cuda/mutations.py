@@ -60,14 +60,14 @@ def run(program, only, seed):
     return "killed" if done.returncode < 0 else "failed"
 
 
-def sound(test, only, folder, compile_with, link_with):
+def sound(test, filters, folder, compile_with, link_with):
     """What is wrong without a bug."""
     program = folder / f"sound-{test}"
-    fault = "" if program.exists() else build(ROOT / "include", test, program, compile_with, link_with)
-    for seed in () if fault else (0, 1):
-        if how := run(program, only, seed):
-            fault = f"{how} with seed {seed}"
-    return f"{test} {only!r} without a bug: {fault}" if fault else ""
+    faults = [build(ROOT / "include", test, program, compile_with, link_with)]
+    for only in filters:
+        for seed in () if faults[0] else (0, 1):
+            faults.append(run(program, only, seed))
+    return [f"{test} fails without a bug: {fault}" for fault in faults if fault]
 
 
 def found(m, folder, compile_with, link_with):
@@ -93,14 +93,11 @@ def plant(mutations, compile_with, link_with, jobs):
     mutations = [m for m in mutations if not any(fault.startswith(m.name + ":") for fault in faults)]
     with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         folder = pathlib.Path(name)
+        work = {pool.submit(found, m, folder, compile_with, link_with): m for m in mutations}
         tests = {}
         for m in mutations:
-            tests.setdefault(m.test, [])
-            if m.only not in tests[m.test]:
-                tests[m.test].append(m.only)
-        check = [pool.submit(lambda t=t, filters=filters: [sound(t, each, folder, compile_with, link_with) for each in filters])
-                 for t, filters in tests.items()]
-        work = {pool.submit(found, m, folder, compile_with, link_with): m for m in mutations}
+            tests.setdefault(m.test, set()).add(m.only)
+        check = [pool.submit(sound, test, sorted(filters), folder, compile_with, link_with) for test, filters in tests.items()]
         for done in concurrent.futures.as_completed(work):
             m = work[done]
             how, said = done.result()
@@ -108,7 +105,7 @@ def plant(mutations, compile_with, link_with, jobs):
             print(f"{m.name:56} {m.test:24} {result}", flush=True)
             if not how:
                 faults.append(f"{m.name}: {result}")
-        faults += [fault for done in check for fault in done.result() if fault]
+        faults += [fault for done in check for fault in done.result()]
     return faults
 
 

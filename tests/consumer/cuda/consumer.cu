@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a user of the device writes first. Exits 0 if the test finds the shift between two samples, or if there is no device and that is said.
+// What a user of the device writes first. Exits 0 if the test finds the shift between two samples, or if there is no device and that is
+// said.
 #include <cstdio>
 #include <string>
 
