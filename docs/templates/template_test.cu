@@ -40,8 +40,9 @@ double largest_oracle(const mmd::matrix<T>& x, const mmd::matrix<T>& y, double h
 TEMPLATE_TEST_CASE("my_kernel and my_reducer agree with plain loops on a device", "[template]", float, double) {
   const mmd::cuda gpu;
   const double tolerance = 16 * static_cast<double>(std::numeric_limits<TestType>::epsilon());
-  for (const mmd::index_t n : {1, 2, 127, 128, 129, 300}) {  // 128 rows are a panel
-    const auto x = normal_rows<TestType>(n, 3, 1), y = normal_rows<TestType>(5, 3, 2);
+  const auto seed = static_cast<std::uint64_t>(GENERATE(range(1, 7)));
+  for (const mmd::index_t n : {1, 2, 127, 128, 129, 200}) {  // 128 rows are a panel
+    const auto x = normal_rows<TestType>(n, 3, 10 * seed), y = normal_rows<TestType>(70, 3, seed);
     mmd::my_reducer reducer;
     gpu.reduce(mmd::my_kernel(1.5), mmd::pool(x, y), reducer);
     const double expected[] = {largest_oracle(x, x, 1.5), largest_oracle(x, y, 1.5), largest_oracle(y, x, 1.5), largest_oracle(y, y, 1.5)};
