@@ -13,7 +13,8 @@
 namespace mmd {
 
 // Its values are written and read by work on the backend's first stream, in the order of the calls; work on CUDA's default stream is
-// ordered with it too, work on streams of one's own needs `cuda::synchronize`. It keeps what the backend owns alive.
+// ordered with it too. Before others use it, work on streams of one's own or another backend that was not copied from this one,
+// `cuda::synchronize` has to be called. It keeps what the backend owns alive.
 template <device_value T>
 class DeviceMatrix {
  public:
