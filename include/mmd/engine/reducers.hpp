@@ -196,17 +196,17 @@ struct gram {
       values[static_cast<std::size_t>(i * rows + i)] = static_cast<T>(l.diagonal[static_cast<std::size_t>(i)]);
   }
   struct both_orders {
-    index_t rows;
+    int rows;  // an int: there is memory for their square
     template <class Put>
     MMD_HD void operator()(int, index_t i, int, index_t j, Put put) const {
-      put(i * rows + j);
-      put(j * rows + i);
+      put(index_t{static_cast<int>(i)} * rows + j);
+      put(index_t{static_cast<int>(j)} * rows + i);
     }
   };
   std::vector<T>& stored() { return values; }
   template <class Table>
   both_orders places(const Table&) const {
-    return {rows};
+    return {static_cast<int>(rows)};
   }
 };
 

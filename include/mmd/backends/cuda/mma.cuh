@@ -33,6 +33,16 @@ __device__ inline int thread_of_block() {
 #endif
 }
 
+// 0, but the compiler does not know: what is made with it is made here, not kept in registers from before. Where the same values are needed
+// again and again it would keep more of them than there are registers.
+__device__ inline unsigned unknown_zero() {
+  unsigned zero = 0;
+#if defined(__CUDA_ARCH__)
+  asm volatile("" : "+r"(zero));
+#endif
+  return zero;
+}
+
 // x rounded to 11 significant bits (tf32), ties away from zero.
 __device__ inline float tf32_of(float x) {
 #if defined(__CUDA_ARCH__)

@@ -27,8 +27,9 @@ struct distance_view {
   double low, high;
   int shift;
 
-  template <class T, int C>
-  __device__ void add(const fragment<T, C>& k, const tile_place& p, unsigned char* shared) const {
+  // Order statistics are taken in double: there is no such function for tiles of float.
+  template <int C>
+  __device__ void add(const fragment<double, C>& k, const tile_place& p, unsigned char* shared) const {
     using number = distance_totals::number;
     constexpr int bins = static_cast<int>(distance_counts::bin_count);
     auto* const bin = reinterpret_cast<unsigned*>(shared);          // this tile's
@@ -90,15 +91,15 @@ struct distance_view {
  private:
   static __device__ distance_totals::number bits_of(double v) { return static_cast<distance_totals::number>(__double_as_longlong(v)); }
   // Every pair of the tile once.
-  template <class T, int C, class F>
-  static __device__ void each(const fragment<T, C>& k, const tile_place& p, int t, const F& f) {
-    using place = fragment<T, C>;
+  template <int C, class F>
+  static __device__ void each(const fragment<double, C>& k, const tile_place& p, int t, const F& f) {
+    using place = fragment<double, C>;
 #pragma unroll
     for (int a = 0; a < 8; ++a) {
 #pragma unroll
       for (int b = 0; b < C; ++b) {
         const int row = place::row(t, a), column = place::column(t, b);
-        if (row < p.rows && column < p.cols && !(p.diagonal && row >= column + p.column)) f(static_cast<double>(k.v[a][b]));
+        if (row < p.rows && column < p.cols && !(p.diagonal && row >= column + p.column)) f(k.v[a][b]);
       }
     }
   }

@@ -39,7 +39,7 @@ class label_forms {
         for (int b = 0; b < C; ++b) one[c][b] = labels >> (b / 2 * 8 + b % 2) & 1u ? T(1) : T(0);
         chosen[c] = rows[first + 8 * c] >> 2 * q;
       }
-      const std::uint32_t high = bits_of_high_part();
+      const std::uint32_t high = 0xffffe000u | unknown_zero();  // the parts of K are made anew for these labels
 #pragma unroll
       for (int a = 0; a < 8; ++a) {
         T product[2 * blocks] = {};  // of columns r and r + 8 of the labels, with rows 2 q and 2 q + 1 of every 8
@@ -72,15 +72,6 @@ class label_forms {
 #pragma unroll
     for (int b = 0; b < C; ++b) mma_double(product[0], product[1], one[0][b], k[b]);
   }
-  // Asked for anew for every 16 columns of labels: compilers that knew that the parts of K are the same again would keep them all, and have
-  // too few registers.
-  static __device__ std::uint32_t bits_of_high_part() {
-    std::uint32_t bits = 0xffffe000u;
-#if defined(__CUDA_ARCH__)
-    asm volatile("" : "+r"(bits));
-#endif
-    return bits;
-  }
 };
 
 // Labels as a label_matrix holds them. Every tile leaves one number a column: [slot_i][slot_j][64 blocks].
@@ -93,18 +84,18 @@ struct quadratic_view {
 
   template <class T, int C>
   __device__ void add(const fragment<T, C>& k, const tile_place& p, unsigned char* shared) const {
-    const int t = thread_of_block(), warp = t / 32;
+    const int t = thread_of_block(), warp = t / 32, column = warp % 4 * (4 * C), half = t / 64 % 2 * 64;
     // Twice, so that one barrier a block is enough. bits: labels of the tile's rows, its first and second 64, and of its columns.
     auto* const bits = reinterpret_cast<std::uint64_t(*)[4][64]>(shared);
     auto* const of_warp = reinterpret_cast<T(*)[8][64]>(bits + 2);
     double* const out = partial + (index_t{p.slot_i} * side * fragment<T, C>::slices + p.slot_j) * (index_t{blocks} * 64);
-    const int column = warp % 4 * (4 * C);
-    for (int block = 0;; ++block) {
-      if (block < blocks) {
-        const int half = t / 64 % 2 * 64;
-        bits[block % 2][t / 64][t % 64] =
-            t < 128 ? word(block, t % 64, p.first_i, half, p.rows) : word(block, t % 64, p.first_j, half, p.cols);
-      }
+    // This thread brings the labels of 64 rows, or fewer, in one column of every block; K is 0 beyond the last row.
+    const bool exist = half < (t < 128 ? p.rows : p.cols);
+    const index_t row = (t < 128 ? p.first_i : p.first_j) + half;
+    const std::uint64_t* next = labels + row / 64 * 64 + t % 64;
+    const auto shift = static_cast<int>(row % 64);
+    for (int block = 0;; ++block, next += words * 64) {
+      if (block < blocks) bits[block % 2][t / 64][t % 64] = exist ? next[0] >> shift | next[64] << 1 << (63 - shift) : 0;
       __syncthreads();
       if (block > 0 && t < 64) {
         const auto& of = of_warp[(block - 1) % 2];
@@ -115,16 +106,6 @@ struct quadratic_view {
       if (block == blocks) return;
       label_forms<T, C>::add(k, bits[block % 2][warp / 4], bits[block % 2][2 + column / 64], column % 64, of_warp[block % 2][warp]);
     }
-  }
-
- private:
-  // The labels of rows first + from ... first + from + 63 in column c of a block, as far as from < count; K is 0 beyond the last of them.
-  __device__ std::uint64_t word(int block, int c, index_t first, int from, int count) const {
-    if (from >= count) return 0;
-    const index_t row = first + from;
-    const std::uint64_t* const at = labels + (block * words + row / 64) * 64 + c;
-    const auto shift = static_cast<int>(row % 64);
-    return at[0] >> shift | at[64] << 1 << (63 - shift);
   }
 };
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "mmd/backends/cuda/mma.cuh"
 #include "mmd/backends/cuda/reducers/part.cuh"
 
 namespace mmd {
@@ -14,11 +15,11 @@ namespace detail {
 inline namespace MMD_ISA {
 
 // Writes one value to the places that a reducer names.
-template <class U>
+template <class U, class T>
 struct put_value {
   U* values;
-  U value;
-  MMD_HD void operator()(index_t place) const { values[place] = value; }
+  T value;
+  MMD_HD void operator()(index_t place) const { values[place] = static_cast<U>(value); }
 };
 
 // Every pair i < j once, wherever it stands in its tile.
@@ -30,16 +31,15 @@ struct values_view {
   template <class T, int C>
   __device__ void add(const fragment<T, C>& k, const tile_place& p, unsigned char*) const {
     using F = fragment<T, C>;
-    const int t = static_cast<int>(threadIdx.x);
 #pragma unroll
     for (int a = 0; a < 8; ++a) {
-      const int row = F::row(t, a);
 #pragma unroll
       for (int b = 0; b < C; ++b) {
-        const int column = F::column(t, b);
-        const index_t i = p.first_i + row, j = p.first_j + column;
+        const int t = thread_of_block(), row = F::row(t, a), column = F::column(t, b);  // read anew: places of all would fill the registers
+        // ints: pools whose values are kept singly are smaller
+        const int i = static_cast<int>(p.first_i) + row, j = static_cast<int>(p.first_j) + column;
         if (row >= p.rows || column >= p.cols || i >= j) continue;
-        places(p.group_i, i, p.group_j, j, put_value<U>{values, static_cast<U>(k.v[a][b])});
+        places(p.group_i, i, p.group_j, j, put_value<U, T>{values, k.v[a][b]});
       }
     }
   }
