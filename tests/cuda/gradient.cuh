@@ -221,7 +221,8 @@ double off(const matrix<T>& found, const std::vector<double>& exact) {
     error += difference * difference;
     size += exact[i] * exact[i];
   }
-  return error == 0 ? 0 : std::sqrt(error / size);
+  const double relative = error == 0 ? 0 : std::sqrt(error / size);
+  return relative == relative ? relative : INFINITY;  // comparisons and std::max would hide NaN
 }
 // The largest error of sums, each relative to its absolute terms.
 inline double off(const std::vector<double>& found, const std::vector<double>& exact, const std::vector<double>& terms) {

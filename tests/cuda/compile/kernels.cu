@@ -30,6 +30,19 @@ void others(const mmd::cuda& on, const mmd::samples<E>& x, const mmd::samples<E>
   mmd::MmdMpTrainer{}.fit(on, x, y);
 }
 
+// All quantities, in one kernel that wants much of a thread's registers and in several that want little.
+template <class E>
+void gradients(const mmd::cuda& on, const mmd::samples<E>& x) {
+  const mmd::pooled<E> z{.groups = {x}};
+  const mmd::pair_weights w{.w = {1, 1}, .p = {1, 1}, .ww = {1}, .wp = {1}};
+  on.gradient(mmd::laplace(1), z, w);
+  on.gradient(mmd::polynomial(3, 1, 1), z, w);
+  on.gradient(mmd::mixture(mmd::gaussian(1), mmd::gaussian(2), mmd::gaussian(4)), z, w);
+  on.gradient(
+      (0.9 * mmd::on(mmd::given(x), mmd::gaussian(1)) + 0.1) * mmd::gaussian(2) + 0.2 * mmd::polynomial(2, 1, 1) + 0.3 * mmd::laplace(5), z,
+      w);
+}
+
 }  // namespace
 
 int main() {
@@ -38,5 +51,6 @@ int main() {
   const auto on_device_x = on.upload(x), on_device_y = on.upload(y);
   estimates(on, mmd::samples<number>(x), mmd::samples<number>(y));
   others(on, mmd::samples<number>(x), mmd::samples<number>(y));
+  gradients(on, mmd::samples<number>(x));
   estimates(on, mmd::samples<mmd::device<number>>(on_device_x), mmd::samples<mmd::device<number>>(on_device_y));
 }
