@@ -30,8 +30,7 @@ int main(int argc, char** argv) {
     } else {
       on = detect::on_cpu(threads, bar.callback());
     }
-    const std::string text = chosen(*on);
+    program::print(chosen(*on));
     backend.say();
-    program::print(text);
   });
 }

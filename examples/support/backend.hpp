@@ -43,7 +43,7 @@ class backend_option {
     }
     return found;
   }
-  // What is still to be said, just before the results are printed.
+  // What is still to be said once the results are out.
   void say() {
     std::fputs(note_.c_str(), stderr);
     note_.clear();

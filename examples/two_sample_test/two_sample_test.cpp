@@ -107,9 +107,8 @@ void run(options& o, program::backend_option& backend) {
                              std::to_string(test.permutations) + " permutations (p = " + mmd::detail::shown(test.p_value) +
                              " is valid all the same), expected a larger level or more permutations or rows");
   }
-  const std::string text = o.json ? as_json(o, r) : as_text(o, r);
+  program::print(o.json ? as_json(o, r) : as_text(o, r));
   backend.say();
-  program::print(text);
 }
 
 }  // namespace

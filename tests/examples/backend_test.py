@@ -67,6 +67,9 @@ class NoDevice(BackendTest):
     def test_a_failure_stays_one_line(self):
         for _ in self.reasons():
             self.refuse(2, ["none.npy"], TEST, self.path("none.npy"), self.y, "--backend", "auto")
+            if os.path.exists("/dev/full"):
+                with open("/dev/full", "wb") as full:
+                    self.refuse(3, ["standard output"], TEST, self.x, self.y, "--backend", "auto", stdout=full)
         self.refuse(2, ["--backend", "gpu", "auto"], TEST, self.x, self.y, "--backend", "gpu")
 
     def test_who_did_not_ask_hears_it_only_of_a_program_with_device_code(self):
