@@ -159,13 +159,13 @@ __global__ void __launch_bounds__(row_warps* warp_lanes_count) each_row(index_t 
 }
 template <class T, class F>
 __global__ void __launch_bounds__(row_warps* warp_lanes_count)
-    each_chunk(index_t rows, index_t chunk_rows, index_t width, T* partials, F f) {
-  const index_t first = warp_number() * chunk_rows;
+    each_chunk(index_t rows, index_t rows_each, index_t width, T* partials, F f) {
+  const index_t first = warp_number() * rows_each;
   if (first >= rows) return;
   T* const sums = partials + warp_number() * width;
   for (index_t k = warp_lane(); k < width; k += warp_lanes_count) sums[k] = T(0);
   __syncwarp();  // a row's lanes need not be those that wrote the zeros
-  for (index_t i = first, end = first + chunk_rows < rows ? first + chunk_rows : rows; i < end; ++i) f(warp_lanes{}, i, sums);
+  for (index_t i = first, end = first + rows_each < rows ? first + rows_each : rows; i < end; ++i) f(warp_lanes{}, i, sums);
 }
 template <class F>
 __global__ void __launch_bounds__(row_warps* warp_lanes_count) each_part(index_t size, F f) {
