@@ -226,7 +226,7 @@ TEST_CASE("what takes a product, and how large macros are", "[device]") {
     CHECK(library(capability, precision::tf32, product_by::automatic, 768));
     CHECK(library(capability, precision::bf16, product_by::automatic, 768));
   }
-  for (const int wide : {80, 90, 100}) {
+  for (const int wide : {80, 90, 100, 103}) {
     CHECK(choose_product<float>(wide, precision::accurate, product_by::automatic, 768).by == arithmetic::three_tf32);
     CHECK(!library(wide, precision::accurate, product_by::automatic, 768));
   }

@@ -30,8 +30,8 @@ struct library_from {
   // any depth; elsewhere the tile kernel is on the ordinary units too, at a smaller share of their rate.
   static constexpr index_t accurate = 192;
 };
-// Data centres' devices (8.0, 9.0, 10.0): TF32 and fp64 tensor cores of full width.
-inline bool has_wide_tensor_cores(int capability) { return capability % 10 == 0 && capability < 120; }
+// Data centres' devices (8.0, 9.0, 10.x): TF32 tensor cores of full width.
+inline bool has_wide_tensor_cores(int capability) { return capability == 80 || capability == 90 || capability / 10 == 10; }
 
 template <class T>
 product_choice choose_product(int capability, precision p, product_by wanted, index_t d) {
