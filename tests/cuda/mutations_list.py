@@ -108,8 +108,8 @@ MUTATIONS = [
         quick=True,
     ),
     Mutation("off-diagonal tiles of forms counted once", REDUCERS + "quadratic.cuh", "sum += i == j ? of_tile : 2 * of_tile;", "sum += of_tile;", "reducers_forms"),
-    Mutation("labels that cross a word cut off", REDUCERS + "quadratic.cuh", "return at[0] >> shift | at[64] << 1 << (63 - shift);", "return at[0] >> shift;", "reducers_forms"),
-    Mutation("labels of a tile's columns beyond its end kept", REDUCERS + "quadratic.cuh", "word(block, t % 64, p.first_j, half, p.cols)", "word(block, t % 64, p.first_j + 1, half, p.cols)", "reducers_forms"),
+    Mutation("labels that cross a word cut off", REDUCERS + "quadratic.cuh", "next[0] >> shift | next[64] << 1 << (63 - shift) : 0;", "next[0] >> shift : 0;", "reducers_forms"),
+    Mutation("labels of a tile's columns shifted by a row", REDUCERS + "quadratic.cuh", "(t < 128 ? p.first_i : p.first_j) + half;", "(t < 128 ? p.first_i : p.first_j + 1) + half;", "reducers_forms"),
     Mutation("no barrier in a block of labels", REDUCERS + "quadratic.cuh", "      __syncthreads();\n      if (block > 0 && t < 64) {", "      if (block > 0 && t < 64) {", "reducers_forms"),
     # Counts and values
     Mutation("no barrier before a tile's place is read", REDUCERS + "distances.cuh", "number{found});\n    __syncthreads();\n", "number{found});\n", "reducers_values"),
