@@ -13,7 +13,7 @@ using mmd::index_t;
 struct lower_triangle {
   index_t rows = 0;
   std::vector<double> values = {};
-  static constexpr bool shared = true;
+  [[maybe_unused]] static constexpr bool shared = true;
   void prepare(const mmd::layout& l) {
     rows = l.group_rows[0];
     values.assign(static_cast<std::size_t>(rows * (rows - 1) / 2), 0);
@@ -37,7 +37,7 @@ struct lower_triangle {
 // Sums of a function of K by rows and groups: the function is all it takes.
 struct sums_of_squares {
   std::vector<double> sums = {};
-  static constexpr bool shared = false;
+  [[maybe_unused]] static constexpr bool shared = false;
   void prepare(const mmd::layout& l) { sums.assign(static_cast<std::size_t>(l.rows * l.groups()), 0); }
   void merge(const sums_of_squares&) {}
 };
@@ -52,7 +52,7 @@ struct square {
 struct largest_values {
   int groups = 0;
   std::vector<double> largest = {};
-  static constexpr bool shared = false;
+  [[maybe_unused]] static constexpr bool shared = false;
   void prepare(const mmd::layout& l) {
     groups = l.groups();
     largest.assign(static_cast<std::size_t>(groups * groups), 0);
