@@ -49,7 +49,7 @@ struct written_view {
     // By rows of 128 bytes at most: 40 KiB hold a quarter of the widest tile of doubles.
     auto* const tile = reinterpret_cast<T*>(shared);
     for (int a = 0; a < 8; ++a) {
-      __syncthreads();
+      if (a > 0) __syncthreads();  // the first time it is the pass that has to wait
       for (int b = 0; b < C; ++b) tile[(F::row(t, a) / 64 * 8 + F::row(t, a) % 8) * F::tile_columns + F::column(t, b)] = k.v[a][b];
       __syncthreads();
       for (int e = t; e < 16 * F::tile_columns; e += part::tile_threads) {
