@@ -90,7 +90,7 @@ struct same_points<expression::list<Q...>, Constants, T, K> {
       if (streams == 2) own[(packings + q) * rows + p.packed + row] = 0;
     }
     if (blockIdx.x == 0 && row < streams * sums) totals[row] = 0;
-    sums_of_block(sum, room, [&](int i, double x) { of_points[blockIdx.x * sums + i] = x; });
+    sums_of_block(sum, room, [&](int i, double x) { of_points[index_t{blockIdx.x} * sums + i] = x; });
   }
 };
 template <class Points>

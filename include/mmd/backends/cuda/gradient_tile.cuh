@@ -153,7 +153,8 @@ struct tile_of_S {
   T* first;  // the thread's
   index_t ld;
   __device__ tile_of_S(T* S, index_t row0, index_t column0, index_t ld_)
-      : first(S + (row0 + F::row(threadIdx.x, 0)) * ld_ + column0 + F::column(threadIdx.x, 0)), ld(ld_) {}
+      : first(S + (row0 + F::row(static_cast<int>(threadIdx.x), 0)) * ld_ + column0 + F::column(static_cast<int>(threadIdx.x), 0)),
+        ld(ld_) {}
   __device__ two_of<T>& two(int a, int b) const { return *reinterpret_cast<two_of<T>*>(first + 8 * a * ld + b / 2 * 8); }  // b is even
   __device__ T& one(int a, int b) const { return first[8 * a * ld + b / 2 * 8 + b % 2]; }
   __device__ void load(F& to) const {
