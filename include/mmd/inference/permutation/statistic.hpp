@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "mmd/core/half.hpp"
+#include "mmd/core/device.hpp"
 #include "mmd/inference/permutation/splits.hpp"
 #include "mmd/inference/result.hpp"
 
