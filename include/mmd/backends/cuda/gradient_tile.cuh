@@ -199,7 +199,7 @@ __device__ void gradient_of_tile(const K& kernel, expression::list<Q...>, fragme
   // One column after the other, in double one pair after the other, its values always in the same registers: unrolled, the slopes of
   // several quantities would not fit.
   constexpr bool narrow = sizeof(T) == 4;
-  [[maybe_unused]] constexpr int columns_together = narrow && n == 1 ? C : 1, rows_together = narrow ? 8 : 1;
+  [[maybe_unused]] constexpr int columns_together = narrow && n == 1 && constants == 0 ? C : 1, rows_together = narrow ? 8 : 1;
   const T *const w_i = weights.w + at.packed_i + F::row(thread, 0), *const p_i = weights.p + at.packed_i + F::row(thread, 0);
   // In double sums wait in shared memory, a column for each thread: registers are short.
   T registers[n + constants] = {};

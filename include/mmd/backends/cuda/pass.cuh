@@ -56,7 +56,7 @@ template <class T, class... Q, class... R>
 tile_plan<T, sizeof...(Q)> plan_tiles(const device_context& on, product_options how, expression::list<Q...>,
                                       const std::vector<index_t>& widths, const layout& lay, index_t panels, std::uint64_t room,
                                       const R&... reducers) {
-  constexpr int n = sizeof...(Q), slices = 8 / fragment_columns<T>(n);
+  constexpr int n = sizeof...(Q), slices = 8 / columns_of_pass<T, R...>(n);
   constexpr std::array<pair, n> quantity{Q::quantity...};
   constexpr std::array<int, n> packing{packing_index<Q>(expression::list<Q...>{})...};
   tile_plan<T, n> plan;
@@ -95,7 +95,7 @@ class tile_pass;
 template <class T, class K, class... Q, class... R>
 class tile_pass<T, K, expression::list<Q...>, R...> {
   using slots = expression::list<Q...>;
-  static constexpr int n = sizeof...(Q), C = fragment_columns<T>(n), slices = 8 / C;
+  static constexpr int n = sizeof...(Q), C = columns_of_pass<T, R...>(n), slices = 8 / C;
   static constexpr bool products_only = (is_product(Q::quantity) && ...);
   static_assert(n > 0, "a constant is not a kernel between samples");
   static_assert(std::is_trivially_copyable_v<K>, "a kernel that the device evaluates is copied to it byte by byte");

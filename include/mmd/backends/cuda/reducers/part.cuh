@@ -2,6 +2,7 @@
 // What a reducer is on the device, and what the parts of all of them share.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -36,6 +37,20 @@ struct device_part {
       "mmd::detail::device_part from mmd::detail::row_sums_part; any other specialises mmd::detail::device_part itself: "
       "mmd/backends/cuda/reducers/part.cuh says how");
 };
+
+// The widest tile of T, 16 columns times this, that leaves R's view the registers it needs, on every architecture.
+template <class R, class T>
+inline constexpr int most_columns = 8;
+template <class T>
+inline constexpr int most_columns<quadratic_forms, T> = sizeof(T) == 4 ? 4 : 8;
+template <keeps_values R>
+inline constexpr int most_columns<R, double> = 2;
+
+// The columns of a thread for `slots` quantities of type T and the reducers R.
+template <class T, class... R>
+constexpr int columns_of_pass(int slots) {
+  return std::min({fragment_columns<T>(slots), most_columns<R, T>...});
+}
 
 inline constexpr unsigned all_lanes = 0xffffffffu;
 
