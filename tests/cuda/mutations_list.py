@@ -80,7 +80,6 @@ MUTATIONS = [
         "    __syncthreads();\n    const index_t tile = ",
         "    const index_t tile = ",
         "reducers_sums",
-        quick=True,
     ),
     Mutation(
         "a warp's sums of rows dropped",
@@ -128,6 +127,6 @@ MUTATIONS = [
     Mutation("no barrier before signs are summed", CUDA + "gradient_rows.cuh", "T(0);\n    __syncthreads();\n#pragma unroll 4", "T(0);\n#pragma unroll 4", "gradient"),
     Mutation("a stream's gradient not merged", CUDA + "gradient_rows.cuh", "for (int s = 0; s < from.streams; ++s)\n", "for (int s = 0; s < 1; ++s)\n", "gradient"),
     # Training
-    Mutation("the dropout's counter stands still", CUDA + "rows.cuh", "column_ += static_cast<std::uint64_t>(block);", "column_ += 0;", "training_rows", quick=True),
+    Mutation("the dropout's counter stands still", CUDA + "rows.cuh", "column_ += static_cast<std::uint64_t>(block);", "column_ += 0;", "training_rows"),
     Mutation("half of a warp's lanes not summed", CUDA + "rows.cuh", "for (int half = width / 2; half > 0; half /= 2) s +=", "for (int half = width / 4; half > 0; half /= 2) s +=", "training_rows"),
 ]

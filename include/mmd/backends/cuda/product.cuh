@@ -18,7 +18,7 @@ namespace detail {
 inline namespace MMD_ISA {
 
 // How inner products of floats are taken: multiply-adds; three tf32 products of the operands' high and low parts, x = h + l, as
-// l h' + h l' + h h', which leaves out l l', 2^-24 of the product; or one product of operands rounded to tf32 or bf16. A run-time value,
+// l h' + h l' + h h', which leaves out l l', 2^-22 of the product; or one product of operands rounded to tf32 or bf16. A run-time value,
 // the same for a whole pass: one kernel has them all. Of no effect on doubles (tensor cores take them as they are) and differences.
 enum class arithmetic : int { multiply_add, three_tf32, tf32, bf16 };
 
