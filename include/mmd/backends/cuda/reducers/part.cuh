@@ -42,7 +42,9 @@ struct device_part {
 template <class R, class T>
 inline constexpr int most_columns = 8;
 template <class T>
-inline constexpr int most_columns<quadratic_forms, T> = sizeof(T) == 4 ? 4 : 8;
+inline constexpr int most_columns<quadratic_forms, T> = sizeof(T) == 4 ? 4 : 2;
+template <>
+inline constexpr int most_columns<paired_values, float> = 4;
 template <keeps_values R>
 inline constexpr int most_columns<R, double> = 2;
 
